@@ -284,6 +284,35 @@ test('a prompt is repeated with the likelihoods of its tokens, with an answer or
   expect(pieces.join('')).toBe('xya')
 })
 
+test('likelihoods of a completion include the token that ended it, as clients of the older API count them; those of a message do not', async () => {
+  const { post } = await open()
+  const asked = { prompt: 'd', echo: true, logprobs: 0 }
+  const [whole] = choicesOf(await post('completions', asked))
+  expect(whole!.finish_reason).toBe('stop')
+  expect(whole!.text).toMatch(/^d\d$/)
+  expect(whole!.logprobs).toMatchObject({
+    tokens: ['d', whole!.text[1], '!'],
+    token_logprobs: [null, -1, -1],
+    text_offset: [0, 1, 2],
+  })
+  const streamed = chunksIn(await post('completions', { ...asked, stream: true }))
+  const tokens = streamed.flatMap(({ choices }) => {
+    const [choice] = choices as unknown as {
+      readonly logprobs?: { readonly tokens: string[] } | null
+    }[]
+    return choice?.logprobs?.tokens ?? []
+  })
+  expect(tokens).toEqual(whole!.logprobs!.tokens)
+  const messages = [{ role: 'user', content: 'd' }]
+  const said = await post('chat/completions', { messages, logprobs: true })
+  const [message] = json(said).choices as unknown as {
+    message: { content: string }
+    logprobs: { content: { token: string }[] }
+  }[]
+  const parts = message!.logprobs.content.map(({ token }) => token)
+  expect(parts.join('')).toBe(message!.message.content)
+})
+
 test('ids of tokens are a prompt, and the answer to them is not kept for feedback', async () => {
   const { post, served } = await open()
   const one = choicesOf(

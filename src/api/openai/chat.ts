@@ -244,7 +244,8 @@ export async function* chatChunks(
     yield chunk(index, { role: 'assistant', content: '', refusal: null }, null)
   yield* writtenChunks(begun, head, { includesUsage }, function* (part) {
     const { index, logprobs = [], finish } = part
-    const scores = isScored && logprobs.length > 0 ? contentOf(logprobs) : null
+    const scores =
+      isScored && logprobs.some(({ isEnd }) => isEnd !== true) ? contentOf(logprobs) : null
     const text = mayCall ? waiting.textOf(part) : part.text
     const call = finish !== undefined && mayCall && waiting.callOf(index, begun.choices[index]?.id)
     if (call) {
@@ -257,8 +258,10 @@ export async function* chatChunks(
   })
 }
 
+/** Without the end, which is no part of a message. */
 function contentOf(tokens: readonly TokenLikelihood[]): Fields {
-  const content = tokens.map(({ token, logprob, bytes, likeliest = [] }) => ({
+  const said = tokens.filter(({ isEnd }) => isEnd !== true)
+  const content = said.map(({ token, logprob, bytes, likeliest = [] }) => ({
     ...tokenEntry(token, logprob, bytes),
     top_logprobs: likeliest.map((each) => ({
       ...tokenEntry(each.token, each.logprob, each.bytes),

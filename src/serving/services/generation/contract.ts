@@ -54,6 +54,8 @@ export interface TokenLikelihood {
   readonly bytes?: readonly number[]
   /** Null: the first token of a prompt, which nothing comes before. */
   readonly logprob: number | null
+  /** It ends the text, and is no part of it. */
+  readonly isEnd?: true
   /** Likeliest first; present if asked for. */
   readonly likeliest?: readonly TokenLikelihood[]
 }

@@ -122,7 +122,7 @@ interface WritingOptions extends Pick<TextOptions, 'stop' | 'logprobs'> {
 
 /**
  * `onPart` gets each piece as soon as it is certain, and last a part that names the finish. The log-probability of a token
- * comes with the piece that its text begins in, so that those of a stop text never come.
+ * comes with the piece that its text begins in, so that those of a stop text never come; that of the end comes last.
  */
 export async function writeText(
   tokens: AsyncIterable<DrawnToken>,
@@ -137,7 +137,7 @@ export async function writeText(
     const certain = isWhole ? waiting : waiting.filter(({ from }) => from < text.length)
     waiting = waiting.slice(certain.length)
     return (
-      certain.length > 0 && { logprobs: certain.map(({ drawn }) => likelihoodOf(drawn, language)) }
+      certain.length > 0 && { logprobs: certain.map(({ drawn }) => writtenOf(drawn, language)) }
     )
   }
   const echoed: DrawnToken[] = []
@@ -150,11 +150,11 @@ export async function writeText(
       continue
     }
     completionTokens += 1
+    if (logprobs === true) waiting.push({ from: pieces.length, drawn })
     if (language.ends.includes(drawn.token)) {
       finish = 'stop'
       break
     }
-    if (logprobs === true) waiting.push({ from: pieces.length, drawn })
     const piece = pieces.push(drawn.token)
     text += piece
     if (piece !== '') onPart({ text: piece, ...likelihoods() })
@@ -165,6 +165,11 @@ export async function writeText(
   if (pieces.isStopped) finish = 'stop'
   onPart({ text: rest, ...likelihoods(!pieces.isStopped), finish, completionTokens })
   return { text, finish, completionTokens }
+}
+
+function writtenOf(drawn: DrawnToken, language: LanguageModel): TokenLikelihood {
+  const likelihood = likelihoodOf(drawn, language)
+  return language.ends.includes(drawn.token) ? { ...likelihood, isEnd: true } : likelihood
 }
 
 function likelihoodOf(
