@@ -42,6 +42,7 @@ export const TABLES: Readonly<Record<string, readonly string[]>> = {
     'thumbs',
     'summaries',
     'freshness',
+    'harness',
     'memory',
     'rules',
     'retrieval',

@@ -24,8 +24,7 @@ export const train = section(
       minimum: 0,
       maximum: 1024,
       default: 16,
-      description:
-        'replayed examples per step, beside the new ones; fewer texts beside fewer new tokens',
+      description: 'replayed examples per step, beside the new ones',
     }),
     epochs: Type.Optional(
       Type.Integer({

@@ -9,6 +9,7 @@ const TABLES = [
   'thumbs',
   'summaries',
   'freshness',
+  'harness',
   'memory',
   'rules',
   'retrieval',
