@@ -1,7 +1,7 @@
 /**
  * How soon a language model answers differently: from the 202 of a correction to the first answer whose text has changed, by a version
  * that has learned the correction, with an update after every event (LoRA r 8 on the top four layers; of the tiny model on its last one).
- * The asker asks the same question again as soon as it is answered.
+ * The asker asks the same question again as soon as it is answered. `trainerMs`: CPU time of the trainer for one correction.
  *
  *   npm run bench -- lm freshness [--events 12] [--only tiny,smollm2] [--fresh]
  */
@@ -11,7 +11,7 @@ import { conversation } from '../../../dist/src/cli/demo/chat/daemon.js'
 import { taughtAnswers } from '../../../dist/src/cli/demo/chat/data.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { startDaemon } from '../lib/daemon.mjs'
-import { latencyOf, machine, round, say } from '../lib/figures.mjs'
+import { cpuMsOf, latencyOf, machine, round, say } from '../lib/figures.mjs'
 import { openResults } from '../lib/results.mjs'
 
 const tiny = fileURLToPath(new URL('../../reference/tiny-causal/llama', import.meta.url))
@@ -55,9 +55,12 @@ async function measured(model, events) {
   try {
     const rows = taughtAnswers(openRandom(1, 'demo')).slice(0, events + 1)
     const ask = asking(daemon.http)
+    const { trainer } = (await daemon.http.get('/v1/models/model')).body
     const times = []
     for (const [at, row] of rows.entries()) {
-      times.push(await timeOne(daemon.http, ask, row))
+      const before = cpuMsOf(trainer)
+      const time = await timeOne(daemon.http, ask, row)
+      times.push({ ...time, trainerMs: cpuMsOf(trainer) - before })
       say(`${at}: ${JSON.stringify(times.at(-1))}`)
     }
     // The first event makes what is made once.
@@ -68,6 +71,7 @@ async function measured(model, events) {
       changedMs: latencyOf(answers.map(({ changedMs }) => changedMs)),
       versionMs: of('versionMs'),
       answerMs: of('answerMs'),
+      trainerMs: of('trainerMs'),
       unchanged: kept.length - answers.length,
     }
   } finally {

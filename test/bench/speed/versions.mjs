@@ -8,13 +8,13 @@
  *
  * `folders`: how many versions have bytes; the others are manifests. Each version was live once, three minutes long.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { seal } from '../../../dist/src/versions/manifest.js'
 import { startDaemon, teach, wait } from '../lib/daemon.mjs'
-import { finish, machine, median, round, say } from '../lib/figures.mjs'
+import { cpuMsOf, finish, machine, median, round, say } from '../lib/figures.mjs'
 import { watchLoop } from '../lib/loop-watch.mjs'
 import { addPastVersions, everyMs, firstNumber, manyVersions } from './past-versions.mjs'
 
@@ -79,16 +79,6 @@ function retireTime(ledger, { draft, files }) {
     times.push(performance.now() - beganMs)
   }
   return round(median(times))
-}
-
-/** User and system time so far, in steps of 10 ms: `man 5 proc`, /proc/pid/stat. */
-function cpuMsOf({ pid }) {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-  return 10 * (Number(user) + Number(system))
 }
 
 async function measure() {
