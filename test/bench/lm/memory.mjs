@@ -2,13 +2,14 @@
  * What the server and the trainer of a language model hold, as `init chat` writes it, and of other large bases: when they are ready,
  * after an answer, and after lessons. Beside it node-llama-cpp in a process of its own, which only answers.
  *
- *   npm run bench -- lm memory [--only chat,smollm2,e5-small,minilm,peer] [--fresh]
+ *   npm run bench -- lm memory [--only chat,smollm2,e5-small,minilm,peer] [--causal PATH,…] [--fresh]
  *
- * MiB. `pss`: a page that several processes share counts in parts; `peak`: the most that was resident.
+ * `--causal`: folders or GGUF files of decoders, each measured as a chat. MiB. `pss`: a page that several processes share counts in
+ * parts; `peak`: the most that was resident. Seconds until it was ready, of an answer, and of all lessons.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { userCache } from '../../../dist/src/platform/user-cache.js'
@@ -20,12 +21,13 @@ import { PEER, peerModule } from './llama-cpp.mjs'
 const LESSONS = 8
 const QUESTION = 'My parcel is late. What now?'
 const labels = ['yes', 'no']
+const chat = (base) => ({
+  base,
+  task: { generation: { max_tokens: 128, temperature: 0.7, top_p: 0.95 } },
+  max_tokens: 512,
+})
 const models = {
-  chat: {
-    base: 'smollm2',
-    task: { generation: { max_tokens: 128, temperature: 0.7, top_p: 0.95 } },
-    max_tokens: 512,
-  },
+  chat: chat('smollm2'),
   smollm2: { base: 'smollm2', labels },
   'e5-small': { base: 'e5-small', labels },
   minilm: { base: 'minilm', labels },
@@ -33,19 +35,24 @@ const models = {
 
 export async function measure(words) {
   const sides = [...Object.keys(models), 'peer']
+  const all = { ...models }
   const { values } = parseArgs({
     args: words,
     options: {
-      only: { type: 'string', default: sides.join(',') },
+      only: { type: 'string' },
+      causal: { type: 'string' },
       fresh: { type: 'boolean', default: false },
     },
   })
   const results = openResults('lm-memory', { machine: machine(), fresh: values.fresh })
   const rows = []
-  for (const name of values.only.split(',')) {
+  const paths = values.causal?.split(',') ?? []
+  for (const path of paths) all[basename(path)] = chat({ causal: path })
+  const asked = values.only?.split(',') ?? (paths.length > 0 ? [] : sides)
+  for (const name of [...asked, ...paths.map((path) => basename(path))]) {
     const settings = name === 'peer' ? { peer: `node-llama-cpp ${PEER}` } : { lessons: LESSONS }
     const figures = await results.run(name, settings, () =>
-      name === 'peer' ? ofPeer() : ofDaemon(models[name]),
+      name === 'peer' ? ofPeer() : ofDaemon(all[name]),
     )
     rows.push({ name, ...figures })
   }
@@ -54,7 +61,9 @@ export async function measure(words) {
 }
 
 async function ofDaemon(model) {
+  const begin = performance.now()
   const daemon = await startDaemon({ model })
+  const seconds = { ready: secondsSince(begin) }
   const { http } = daemon
   const about = async () => (await http.get('/v1/models/model')).body
   const now = async () => {
@@ -65,18 +74,26 @@ async function ofDaemon(model) {
     // A server that is ready still frees what it opened with.
     await new Promise((resolve) => setTimeout(resolve, 3000))
     const ready = await now()
+    const asked = performance.now()
     await http.post('/v1/models/model/predict', { inputs: [inputOf(model, QUESTION)] })
+    seconds.answer = secondsSince(asked)
     const answered = await now()
+    const said = performance.now()
     for (let at = 0; at < LESSONS; at += 1)
       await http.post('/v1/models/model/feedback', lessonOf(model, at))
     while ((await about()).counts.learned < LESSONS)
       await new Promise((resolve) => setTimeout(resolve, 200))
+    seconds.lessons = secondsSince(said)
     const taught = await now()
-    say(JSON.stringify({ ready, answered, taught }))
-    return { ready, answered, taught }
+    say(JSON.stringify({ ready, answered, taught, seconds }))
+    return { ready, answered, taught, seconds }
   } finally {
     await daemon.stop()
   }
+}
+
+function secondsSince(begin) {
+  return Math.round(performance.now() - begin) / 1000
 }
 
 function inputOf({ task }, content) {
