@@ -4,7 +4,7 @@
  *
  *   npm run bench -- lm memory [--only chat,smollm2,e5-small,minilm,peer] [--causal PATH,…] [--fresh]
  *
- * `--causal`: folders or GGUF files of decoders, each measured as a chat. MiB. `pss`: a page that several processes share counts in
+ * `--causal`: folders or GGUF files of decoders, each measured as a chat, in 32 bits and with `quantize: int8`. MiB. `pss`: a page that several processes share counts in
  * parts; `peak`: the most that was resident. Seconds until it was ready, of an answer, and of all lessons.
  */
 import { execFileSync } from 'node:child_process'
@@ -47,9 +47,14 @@ export async function measure(words) {
   const results = openResults('lm-memory', { machine: machine(), fresh: values.fresh })
   const rows = []
   const paths = values.causal?.split(',') ?? []
-  for (const path of paths) all[basename(path)] = chat({ causal: path })
-  const asked = values.only?.split(',') ?? (paths.length > 0 ? [] : sides)
-  for (const name of [...asked, ...paths.map((path) => basename(path))]) {
+  const added = paths.flatMap((path) => {
+    const model = chat({ causal: path })
+    all[basename(path)] = model
+    all[`${basename(path)} int8`] = { ...model, quantize: 'int8' }
+    return [basename(path), `${basename(path)} int8`]
+  })
+  const asked = values.only?.split(',') ?? (paths.length > 0 ? added : sides)
+  for (const name of asked) {
     const settings = name === 'peer' ? { peer: `node-llama-cpp ${PEER}` } : { lessons: LESSONS }
     const figures = await results.run(name, settings, () =>
       name === 'peer' ? ofPeer() : ofDaemon(all[name]),
