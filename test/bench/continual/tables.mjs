@@ -8,16 +8,12 @@
  */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { TABLES } from '../../../dist/src/cli/commands/bench.js'
 import { kept, openResults } from '../lib/results.mjs'
 import { finish, machine, say } from '../lib/figures.mjs'
 import { render } from '../lib/render.mjs'
 
-const TABLES = [
-  ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
-  ...['chosen-text', 'chosen-tables', 'mixture', 'text-drift', 'chosen-text-drift'],
-  ...['few-labels', 'corrections', 'first-labels', 'bases', 'text-defaults', 'worth', 'languages'],
-  ...['answer-cost', 'spans', 'labels', 'bandit', 'pairs', 'chosen-fields', 'pictures'],
-]
+const { continual: tables } = TABLES
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
@@ -30,8 +26,8 @@ const { positionals, values } = parseArgs({
   },
 })
 const [table] = positionals
-if (positionals.length !== 1 || !TABLES.includes(table)) {
-  say(`continual measures one table: ${TABLES.join(', ')}`)
+if (positionals.length !== 1 || !tables.includes(table)) {
+  say(`continual measures one table: ${tables.join(', ')}`)
   process.exit(64)
 }
 const seeds = Number(values.seeds)

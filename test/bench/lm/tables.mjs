@@ -1,23 +1,11 @@
 /** Tables of language models against peers, one by its name: npm run bench -- lm train, after npm run setup. */
+import { TABLES } from '../../../dist/src/cli/commands/bench.js'
 import { finish, machine } from '../lib/figures.mjs'
 
-const TABLES = [
-  'train',
-  'decode',
-  'prefixes',
-  'preferences',
-  'thumbs',
-  'summaries',
-  'freshness',
-  'harness',
-  'memory',
-  'rules',
-  'retrieval',
-  'recall',
-]
+const { lm: tables } = TABLES
 const [table, ...words] = process.argv.slice(2)
-if (!TABLES.includes(table)) {
-  process.stderr.write(`npm run bench -- lm <table>; tables: ${TABLES.join(', ')}\n`)
+if (!tables.includes(table)) {
+  process.stderr.write(`npm run bench -- lm <table>; tables: ${tables.join(', ')}\n`)
   process.exit(64)
 }
 const startedOn = machine()
