@@ -78,6 +78,7 @@ export const kl: PolicyKind<Promotion, { readonly most: number }> = {
   },
   open: ({ most }) => ({
     looksAtScores: false,
+    needs: { kl: true },
     decide({ kl }) {
       if (kl === undefined) return { verdict: 'promote', reason: 'kl: nothing to measure it on' }
       const reason = `kl: ${kl.per_token.toFixed(4)} nats a token from the base on ${kl.rows} rows, ${most} are allowed`

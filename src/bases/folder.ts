@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import type { Json, Tensors } from '../contracts/core.ts'
+import { MOST_AT_ONCE } from '../nn/containers/stored-bytes.ts'
 import { failure } from '../platform/errors.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
 
@@ -55,7 +56,9 @@ export function hashBase(settings: Json, weights: Tensors): string {
     if (tensor === undefined) continue
     const { shape, data } = tensor
     hash.update(`\n${JSON.stringify(name)} ${shape.join('×')}\n`)
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    for (let at = 0; at < bytes.length; at += MOST_AT_ONCE)
+      hash.update(bytes.subarray(at, at + MOST_AT_ONCE))
   }
   return hash.digest('hex')
 }

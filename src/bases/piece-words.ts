@@ -8,9 +8,11 @@ type Part = Readonly<Record<string, Json | undefined>>
 
 /** The definition with that cut, or undefined where it is not one of these. */
 export function cutByWord(definition: Json): Json | undefined {
-  const { model, pre_tokenizer: cut } = definition as Part
+  const { model, pre_tokenizer: cut, normalizer } = definition as Part
   const { type, vocab } = (model ?? {}) as Part
-  if (type !== 'BPE' || (cut ?? null) !== null) return undefined
+  // Gemma cuts at spaces, of which its normalizer leaves none.
+  const isWhole = (cut ?? null) === null || (isOf(cut, 'Split') && writesSpaces(normalizer))
+  if (type !== 'BPE' || !isWhole) return undefined
   const tokens = Object.keys((vocab ?? {}) as object)
   if (!tokens.includes('▁') || tokens.some((token) => /[^▁]▁/.test(token))) return undefined
   const words = {
@@ -20,6 +22,16 @@ export function cutByWord(definition: Json): Json | undefined {
     invert: false,
   }
   return { ...(definition as object), pre_tokenizer: words }
+}
+
+/** A rule for single spaces. */
+function isOf(rule: Json | undefined, type: string): boolean {
+  const { type: own, pattern } = (rule ?? {}) as Part
+  return own === type && ((pattern ?? {}) as Part).String === ' '
+}
+
+function writesSpaces(normalizer: Json | undefined): boolean {
+  return isOf(normalizer, 'Replace') && (normalizer as Part).content === '▁'
 }
 
 /** Of a tokenizer whose definition is cut by word. */

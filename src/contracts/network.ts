@@ -72,20 +72,24 @@ export interface TokenSequence {
 }
 
 /**
- * The trunk's activations for one row at the cut: [positions, width], row-major. This is the latent that replay stores.
+ * The trunk's activations for one row at the cut: [positions, width], row-major. This is the latent that replay stores. Of several
+ * sequences it has the beginning that they share once, and behind it what each has beside it, one after the other.
  */
 export interface Latent {
   readonly positions: number
   readonly width: number
   readonly data: Float32Array
-  /** Present if the row has several sequences: `positions` counts theirs, one after the other. */
+  /** Present if the row has sequences. */
   readonly sequences?: readonly LatentSequence[]
+  /** Leading positions of every sequence that are the same ones in all; absent = none. */
+  readonly shared?: number
   /** As its `EncodedRow` says. */
   readonly isCompared?: true
 }
 
 /** A sequence without its last token, which has nothing to predict. */
 export interface LatentSequence {
+  /** Its own and the shared ones. */
   readonly positions: number
   /** The first position that predicts a token of the answer; each one after it predicts the next. */
   readonly from: number

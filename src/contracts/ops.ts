@@ -56,10 +56,13 @@ export interface Ops<T> {
   /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
   attentionBias(mask: T): T
   /**
-   * The same for a decoder → [b, 1, s, s]: about −1e9 also where the key (last axis) comes after the query, or is none of the
-   * last `window` positions, the query's own among them.
+   * The same for a decoder → [b, 1, s, s]: −1e9 also where the key (last axis) comes after the query, or is none of the last `window`
+   * positions, the query's own among them. A mask of texts that continue one prompt has 1 for the prompt, which all of them see, and
+   * 2, 3 … for each continuation, which only it sees.
    */
   causalBias(mask: T, window?: number): T
+  /** For each position the row of a frozen table [n, d] after as many as it sees before itself, in any window → [b, s, d]. */
+  causalPositions(table: T, mask: T): T
   /** The last position with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
   lastPosition(x: T, mask: T): T
   /** Selects the first `first` and the last `last` of the positions with mask 1: mask [b, s] → [b, s, 1] of 1 and 0. */

@@ -143,7 +143,7 @@ export interface PromotionFacts {
    * enough.
    */
   readonly sliceGap?: SliceGap
-  /** Present if the task answers with texts. */
+  /** Of a task that answers with texts, where it was measured for this candidate. */
   readonly kl?: KlReport
   /** Of a ranking, for a policy that needs it, and if there are held-out rewards. */
   readonly offPolicy?: OffPolicyFacts
@@ -163,6 +163,8 @@ export interface PromotionNeeds {
   readonly heldOut?: true
   /** What the candidate would have earned on held-out rewards of rankings. */
   readonly offPolicy?: true
+  /** `kl` of every candidate; otherwise it is measured as often as updates pay for it. */
+  readonly kl?: true
   /** Outcomes of this many past live versions. */
   readonly versions?: number
   /** Examples that are scored for it with every candidate and never learned. */

@@ -72,17 +72,14 @@ export interface UpdateSize {
   readonly learned: number
   readonly steps: number
   /** Rows of all its steps, replayed ones too. */
-  readonly stepRows: number
+  readonly rows: number
 }
 
 /** How many rows may go forward, in one pass, to evaluate a candidate: counted, so the same after a crash and on any machine. */
-export function rowBudget(
-  { learned, steps, stepRows }: UpdateSize,
-  cost: RowCost | undefined,
-): number {
+export function rowBudget({ learned, steps, rows }: UpdateSize, cost: RowCost | undefined): number {
   if (cost === undefined) return Infinity
   const { trunk, tail, step, start } = cost
-  const update = step * (stepRows + start * steps) + (trunk / tail) * learned
+  const update = step * (rows + start * steps) + (trunk / tail) * learned
   return Math.max(1, Math.floor(SHARE_OF_LEARNING * update - start))
 }
 

@@ -64,6 +64,7 @@ function allNeeds(needs: readonly PromotionNeeds[]): PromotionNeeds {
   return {
     ...(needs.some(({ heldOut }) => heldOut === true) && { heldOut: true }),
     ...(needs.some(({ offPolicy }) => offPolicy === true) && { offPolicy: true }),
+    ...(needs.some((each) => each.kl === true) && { kl: true }),
     ...(versions > 0 && { versions }),
     ...(golden.length > 0 && { golden }),
   }

@@ -111,11 +111,11 @@ export interface Outcome {
   /** The target of a rollback; absent = the version that was live before. */
   readonly to?: string
   readonly learned: number
-  /** Passes over the block; 0 where nothing new was learned. */
-  readonly passes: number
   /** Steps made, and how many of them were dropped. */
   readonly steps: number
   readonly dropped: number
+  /** Rows of all its steps, replayed ones too. */
+  readonly rows: number
   /** Held-out rows got worse, so that the update ended before all of its passes. */
   readonly isStopped?: boolean
   /** Keys of the examples in those, replayed ones too. */

@@ -10,7 +10,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readSync,
   renameSync,
   rmSync,
   writeSync,
@@ -21,6 +20,7 @@ import { failure } from '../platform/errors.ts'
 import { isLeftover, temporaryPath } from '../platform/store/atomic-file.ts'
 import { userCache } from '../platform/user-cache.ts'
 import { BlockTable } from './block-table.ts'
+import { MOST_AT_ONCE, readInto } from './containers/stored-bytes.ts'
 import { sizeOf } from './js/tape.ts'
 
 /** Bytes of numbers from which on a base is kept in a file. */
@@ -104,11 +104,8 @@ class WeightFile {
   }
 
   read(into: Uint8Array, offset: number): void {
-    for (let at = 0; at < into.length;) {
-      const count = readSync(this.#descriptor, into, at, into.length - at, offset + at)
-      if (count === 0) throw failure('BASE_MISSING', `${this.path} has become shorter`)
-      at += count
-    }
+    if (!readInto(into, this.#descriptor, offset))
+      throw failure('BASE_MISSING', `${this.path} has become shorter`)
   }
 
   /** Before a session opens it by its name: a file that was deleted meanwhile is there again. */
@@ -197,8 +194,10 @@ function written(path: string, writeAll: (write: Write) => void): void {
   const descriptor = openSync(temporary, 'w')
   try {
     writeAll((bytes, offset) => {
-      for (let at = 0; at < bytes.length;)
-        at += writeSync(descriptor, bytes, at, bytes.length - at, offset + at)
+      for (let at = 0; at < bytes.length;) {
+        const size = Math.min(MOST_AT_ONCE, bytes.length - at)
+        at += writeSync(descriptor, bytes, at, size, offset + at)
+      }
     })
     renameSync(temporary, path)
   } finally {

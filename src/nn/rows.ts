@@ -8,7 +8,7 @@ import type { Feeds } from './onnx/session.ts'
 
 /**
  * The latent of a row from those of its sequences, such as a prompt with each of two answers: every sequence is computed by itself,
- * as if it were a row. The last token of each predicts nothing, and is not computed.
+ * as if it were a row, and the beginning that all share is kept of the first one. The last token of each predicts nothing, and is not computed.
  */
 export async function latentOfRow(
   row: EncodedRow,
@@ -28,33 +28,30 @@ export async function latentOfRow(
   const sequences = parts.map(({ ids, from, answer }): LatentSequence => {
     return { positions: ids.length, from, answer }
   })
-  return { ...joined(latents), sequences, ...(row.isCompared && { isCompared: true }) }
+  const shared = sharedBeginning(parts.map(({ ids }) => ids))
+  return { ...joined(latents, shared), sequences, ...(row.isCompared && { isCompared: true }) }
 }
 
-function joined(latents: readonly Latent[]): Latent {
+/** How many leading tokens are the same in all. */
+function sharedBeginning([first, ...others]: readonly Int32Array[]): number {
+  invariant(first !== undefined, 'a row has a sequence')
+  const end = first.findIndex((id, at) => others.some((ids) => ids[at] !== id))
+  return end === -1 ? first.length : end
+}
+
+function joined(latents: readonly Latent[], shared: number): Latent {
   const [first] = latents
   invariant(first !== undefined, 'a row has a sequence')
-  if (latents.length === 1) return first
-  const data = new Float32Array(latents.reduce((sum, each) => sum + each.data.length, 0))
+  if (latents.length === 1) return { ...first, shared }
+  const { width } = first
+  const parts = latents.map(({ data }, at) => (at === 0 ? data : data.subarray(shared * width)))
+  const data = new Float32Array(parts.reduce((sum, each) => sum + each.length, 0))
   let at = 0
-  for (const latent of latents) {
-    data.set(latent.data, at)
-    at += latent.data.length
+  for (const part of parts) {
+    data.set(part, at)
+    at += part.length
   }
-  return { positions: data.length / first.width, width: first.width, data }
-}
-
-/** The other way: each sequence of the rows as a latent of its own, sharing their memory. */
-export function sequencesOf(rows: readonly Latent[]): readonly (Latent & LatentSequence)[] {
-  return rows.flatMap(({ sequences, width, data }) => {
-    invariant(sequences !== undefined, 'a row without sequences has no answers')
-    let at = 0
-    return sequences.map((sequence) => {
-      const from = at * width
-      at += sequence.positions
-      return { ...sequence, width, data: data.subarray(from, at * width) }
-    })
-  })
+  return { positions: data.length / width, width, data, shared }
 }
 
 /**

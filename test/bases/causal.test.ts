@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it, test } from 'vitest'
 import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
+import { causalConfigOf } from '../../src/bases/causal/config.ts'
 import { tokenizerOf } from '../../src/bases/causal/gguf-tokenizer.ts'
 import { POOL_SCALE, WORDS } from '../../src/bases/causal/network.ts'
 import { withoutControls } from '../../src/bases/causal/language.ts'
@@ -12,7 +13,7 @@ import { openTokenizer } from '../../src/bases/tokenizer.ts'
 import type { Base } from '../../src/contracts/base.ts'
 import type { ChatMessage } from '../../src/contracts/event.ts'
 import type { EncodedRow } from '../../src/contracts/network.ts'
-import type { GgufValue } from '../../src/nn/containers/gguf.ts'
+import { readGguf, type GgufValue } from '../../src/nn/containers/gguf.ts'
 import { thrown } from '../coded.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
 
@@ -32,7 +33,10 @@ const places = {
   qwen2: join(tiny, 'qwen2'),
   qwen3: join(tiny, 'qwen3'),
   gemma3: join(tiny, 'gemma3'),
+  llama3: join(tiny, 'llama3'),
   gguf: join(tiny, 'gguf', 'tiny.gguf'),
+  'gemma3-gguf': join(tiny, 'gemma3-gguf', 'tiny.gguf'),
+  'llama3-gguf': join(tiny, 'llama3-gguf', 'tiny.gguf'),
 }
 
 function rowsOf(name: string): readonly Row[] {
@@ -197,6 +201,8 @@ describe('a decoder', () => {
     const cases: readonly [object, string][] = [
       [{ model_type: 'gpt_neox' }, 'model_type'],
       [{ rope_parameters: { rope_type: 'yarn' } }, 'rope_type'],
+      [{ rope_scaling: { type: 'dynamic', factor: 2 } }, 'rope_type'],
+      [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],
       [{ attention_bias: true }, 'attention_bias'],
       [{ hidden_act: 'gelu' }, 'hidden_act'],
     ]
@@ -205,6 +211,56 @@ describe('a decoder', () => {
         code: 'BASE_UNSUPPORTED',
         details: { field },
       })
+  })
+
+  it('is refused where a scaling of its angles makes no sense', async () => {
+    const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 }
+    const lies = [
+      { factor: 0 },
+      { factor: null },
+      { low_freq_factor: 4 },
+      { high_freq_factor: 'a' },
+    ]
+    for (const lie of [...lies, { original_max_position_embeddings: -1 }])
+      expect(
+        await refusal(openCausal(withConfig({ rope_scaling: { ...llama3, ...lie } }))),
+      ).toMatchObject({ code: 'BASE_INVALID' })
+  })
+
+  it('in a GGUF file is refused by what it says of its angles and its window', () => {
+    const opened = (place: string, key: string, value: GgufValue | undefined) => {
+      const { metadata, tensors } = readGguf(readFileSync(place))
+      const changed = new Map(metadata)
+      if (value === undefined) changed.delete(key)
+      else changed.set(key, value)
+      return thrown(() => causalConfigOf({ metadata: changed, tensors }))
+    }
+    const cases: readonly [string, GgufValue | undefined, string][] = [
+      ['rope.scaling.type', 'yarn', 'BASE_UNSUPPORTED'],
+      ['rope.scaling.factor', 0, 'BASE_INVALID'],
+      ['rope.freq_base_swa', -1, 'BASE_INVALID'],
+      ['attention.sliding_window', 0, 'BASE_INVALID'],
+      ['attention.sliding_window', 2.5, 'BASE_INVALID'],
+      ['attention.sliding_window', undefined, 'GGUF_INVALID'],
+      ['attention.sliding_window_pattern', 0, 'BASE_INVALID'],
+      ['final_logit_softcapping', 30, 'BASE_UNSUPPORTED'],
+      ['block_count', 1e9, 'BASE_INVALID'],
+    ]
+    for (const [key, value, code] of cases)
+      expect(opened(places['gemma3-gguf'], `gemma3.${key}`, value), key).toMatchObject({ code })
+    const { metadata, tensors } = readGguf(readFileSync(places['llama3-gguf']))
+    const freqs = tensors.get('rope_freqs.weight')!
+    const wrong = [
+      { shape: [3] },
+      { data: new Uint8Array(16) },
+      { data: new Uint8Array(16).fill(255) },
+    ]
+    for (const each of wrong) {
+      const changed = new Map([...tensors, ['rope_freqs.weight', { ...freqs, ...each }]])
+      expect(thrown(() => causalConfigOf({ metadata, tensors: changed }))).toMatchObject({
+        code: 'BASE_INVALID',
+      })
+    }
   })
 
   it('of Gemma opens by the fields of earlier releases, and is refused by those that would make another network', async () => {

@@ -43,7 +43,7 @@ function languageIn({ language }: Base): LanguageModel {
   return language
 }
 
-test.each(['llama', 'tinyllama', 'qwen2', 'qwen3', 'gemma3'])(
+test.each(['llama', 'tinyllama', 'qwen2', 'qwen3', 'gemma3', 'llama3'])(
   'the tiny decoder %s has the ids of apply_chat_template on each conversation',
   async (name) => {
     const base = await openCausal(join(tiny, name))

@@ -186,7 +186,7 @@ describe('the history of rows', () => {
 describe('the rows of a comparison', () => {
   it('cost at most a fifth of the update: one pass forward against steps forward and backward', () => {
     // 32 rows forward and backward above the cut in two steps, 16 new ones below it.
-    const size = { learned: 16, steps: 2, stepRows: 32 }
+    const size = { learned: 16, steps: 2, rows: 32 }
     for (const cost of [
       { trunk: 0, tail: 1, step: 3, start: 0 },
       { trunk: 4, tail: 2, step: 2, start: 10 },
@@ -201,7 +201,7 @@ describe('the rows of a comparison', () => {
   })
 
   it('are at least one, and all where no cost is known', () => {
-    const none = { learned: 0, steps: 0, stepRows: 0 }
+    const none = { learned: 0, steps: 0, rows: 0 }
     expect(rowBudget(none, { trunk: 1, tail: 1, step: 2, start: 10 })).toBe(1)
     expect(rowBudget(none, undefined)).toBe(Infinity)
   })

@@ -13,11 +13,11 @@ export interface Sizes {
 
 /**
  * Where a value comes from, which decides how it is recorded: an activation, a frozen weight, or the adapter's.
- * `away` stays clear of 0, where some slopes jump; `ids` are below 5; each row of a `mask` starts with a 1.
+ * `away` stays clear of 0, where some slopes jump; `ids` are below 5; each row of a `mask` starts with a 1, and in `branches` has numbers up to 3.
  */
 export interface Place {
   readonly from: 'input' | 'weight' | 'param'
-  readonly values?: 'normal' | 'positive' | 'away' | 'ids' | 'mask' | 'zero'
+  readonly values?: 'normal' | 'positive' | 'away' | 'ids' | 'mask' | 'branches' | 'zero'
   readonly shape: (sizes: Sizes) => number[]
 }
 
@@ -34,6 +34,7 @@ const y: Place = { ...x }
 const away: Place = { ...x, values: 'away' }
 const positive: Place = { ...x, values: 'positive' }
 const mask: Place = { from: 'input', values: 'mask', shape: ({ b, s }) => [b, s] }
+const branches: Place = { ...mask, values: 'branches' }
 const ids: Place = { from: 'input', values: 'ids', shape: ({ b, s }) => [b, s] }
 const table: Place = { from: 'weight', shape: ({ heads, size }) => [9, heads * size] }
 const matrix = (from: Place['from']): Place => ({
@@ -218,6 +219,24 @@ export const opCases: readonly OpCase[] = [
     places: { mask },
     slopes: [],
     build: (ops, at) => ops.causalBias(at('mask'), 2),
+  },
+  {
+    name: 'causalBias of texts with one beginning',
+    places: { branches },
+    slopes: [],
+    build: (ops, at) => ops.causalBias(at('branches')),
+  },
+  {
+    name: 'causalBias of such texts with a window',
+    places: { branches },
+    slopes: [],
+    build: (ops, at) => ops.causalBias(at('branches'), 2),
+  },
+  {
+    name: 'causalPositions',
+    places: { table, branches },
+    slopes: [],
+    build: (ops, at) => ops.causalPositions(at('table'), at('branches')),
   },
   {
     name: 'lastPosition',

@@ -47,6 +47,7 @@ function drawTensor({ shape, values }: Place, sizes: Sizes, random: Random): Fee
     zero: () => 0,
     ids: () => random.below(5),
     mask: (at: number) => (at % sizes.s === 0 ? 1 : random.below(2)),
+    branches: (at: number) => (at % sizes.s === 0 ? 1 : random.below(4)),
   }[values ?? 'normal']
   return { shape: dims, data: fill(drawn) }
 }

@@ -9,8 +9,9 @@ smollm2.json has, for each of 50 texts, its token ids and the logits of the next
 others, from the weights that the GGUF file holds, in float32. Control tokens inside a text are read as text.
 
 tiny-causal/ has random decoders of two layers: llama, tinyllama (a tokenizer of SentencePiece), qwen2 (biases), qwen3 (norms of
-heads) and gemma3 (a layer with a window, and a global one with its angles scaled) in Hugging Face layout, and one llama as GGUF
-with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
+heads), gemma3 (a layer with a window, and a global one with its angles scaled) and llama3 (angles scaled as in Llama 3) in Hugging
+Face layout, and llama, gemma3 and llama3 as GGUF with tensors of several storages. reference.json: the last hidden state of the
+last token (after the norm).
 
 chats.json: conversations, and for each tokenizer their ids as `apply_chat_template` has them, closed and with the assistant's
 turn opened; null where the template refuses one. Each tiny decoder has another template, in another place.
@@ -25,7 +26,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -264,6 +265,29 @@ def sentence_tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
+LLAMA3_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def llama3_tokenizer():
+    """In the form of Llama 3: a token that is in the vocabulary is not made of merges."""
+    raw = Tokenizer(models.BPE(ignore_merges=True))
+    words = pre_tokenizers.Split(Regex(LLAMA3_WORDS), "isolated")
+    raw.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    raw.decoder = decoders.ByteLevel()
+    special = ["<|end_of_text|>", "<|begin_of_text|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=330, initial_alphabet=alphabet, special_tokens=special))
+    # One that only the vocabulary makes.
+    fields = json.loads(raw.to_str())
+    fields["model"]["merges"] = [merge for merge in fields["model"]["merges"] if "".join(merge) != "Ġthe"]
+    raw = Tokenizer.from_str(json.dumps(fields))
+    start = processors.TemplateProcessing("<|begin_of_text|> $A", None, [("<|begin_of_text|>", 1)])
+    raw.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), start])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<|begin_of_text|>", eos_token="<|eot_id|>")
+
+
 def gemma_tokenizer():
     """In the form that transformers gives Gemma's: no space in front, line breaks that are tokens of their own."""
     raw = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
@@ -350,13 +374,66 @@ def paired(weight, heads):
     return weight.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-def tiny_gguf(tokenizer, model):
-    folder = HERE / "tiny-causal" / "gguf"
+KINDS = gguf.GGMLQuantizationType
+# A tensor of each kind that is read.
+STORAGES = {
+    "self_attn.q_proj": ("attn_q", KINDS.Q8_0),
+    "self_attn.k_proj": ("attn_k", KINDS.Q4_0),
+    "self_attn.v_proj": ("attn_v", KINDS.Q4_1),
+    "self_attn.o_proj": ("attn_output", KINDS.F16),
+    "mlp.gate_proj": ("ffn_gate", KINDS.Q4_1),
+    "mlp.up_proj": ("ffn_up", KINDS.Q8_0),
+    "mlp.down_proj": ("ffn_down", KINDS.Q4_0),
+    "input_layernorm": ("attn_norm", KINDS.F32),
+    "post_attention_layernorm": ("ffn_norm", KINDS.F32),
+}
+GEMMA_STORAGES = {
+    **STORAGES,
+    "self_attn.q_norm": ("attn_q_norm", KINDS.F32),
+    "self_attn.k_norm": ("attn_k_norm", KINDS.F32),
+    "post_attention_layernorm": ("post_attention_norm", KINDS.F32),
+    "pre_feedforward_layernorm": ("ffn_norm", KINDS.F32),
+    "post_feedforward_layernorm": ("post_ffw_norm", KINDS.F32),
+}
+
+
+def add_pairs(writer, tokenizer, cut):
+    """Byte-level BPE. The first token ends a text."""
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    inner = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(cut)
+    writer.add_token_list([token for token, _ in vocabulary])
+    writer.add_token_types([3 if token.startswith("<|") else 1 for token, _ in vocabulary])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in inner])
+    writer.add_eos_token_id(0)
+
+
+def add_sentences(writer, tokenizer):
+    """The BPE of SentencePiece as Gemma has it: scores in the order of the merges."""
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    tokens = json.loads(tokenizer.backend_tokenizer.to_str())["added_tokens"]
+    added = {token["id"]: 3 if token["special"] else 4 for token in tokens}
+    added[tokenizer.unk_token_id] = 2
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([token for token, _ in vocabulary])
+    writer.add_token_scores([float(-at) for at in range(len(vocabulary))])
+    writer.add_token_types([added.get(at, 6 if token.startswith("<0x") else 1) for token, at in vocabulary])
+    writer.add_bos_token_id(tokenizer.bos_token_id)
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_unk_token_id(tokenizer.unk_token_id)
+    writer.add_add_bos_token(True)
+    writer.add_add_space_prefix(False)
+
+
+def tiny_gguf(name, architecture, tokenizer, model, template, describe, storages=STORAGES, tensors={}):
+    """`describe` writes the metadata of one model alone."""
+    folder = HERE / "tiny-causal" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    path = folder / "tiny.gguf"
     config = model.config
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(folder / "tiny.gguf", architecture)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -364,35 +441,18 @@ def tiny_gguf(tokenizer, model):
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_rope_freq_base(10_000.0)
     writer.add_rope_dimension_count(config.head_dim)
     writer.add_vocab_size(len(tokenizer))
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
-    inner = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list([token for token, _ in vocabulary])
-    writer.add_token_types([3 if token.startswith("<|") else 1 for token, _ in vocabulary])
-    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in inner])
-    writer.add_eos_token_id(0)
-    writer.add_chat_template(CHATML)
-    kinds = gguf.GGMLQuantizationType
-    storages = {
-        "self_attn.q_proj": ("attn_q", kinds.Q8_0),
-        "self_attn.k_proj": ("attn_k", kinds.Q4_0),
-        "self_attn.v_proj": ("attn_v", kinds.Q4_1),
-        "self_attn.o_proj": ("attn_output", kinds.F16),
-        "mlp.gate_proj": ("ffn_gate", kinds.Q4_1),
-        "mlp.up_proj": ("ffn_up", kinds.Q8_0),
-        "mlp.down_proj": ("ffn_down", kinds.Q4_0),
-        "input_layernorm": ("attn_norm", kinds.F32),
-        "post_attention_layernorm": ("ffn_norm", kinds.F32),
-    }
+    describe(writer)
+    writer.add_chat_template(template)
     heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    shift = 1.0 if architecture == "gemma3" else 0.0
     state = model.state_dict()
 
-    def add(name, key, kind, count=None):
-        weight = state[key].numpy()
+    def add(name, key, kind):
+        weight = state[key].numpy() + (shift if key.endswith("norm.weight") else 0.0)
+        count = heads.get(name.split(".")[-2]) if architecture == "llama" else None
         rows = weight if count is None else paired(weight, count)
         stored = gguf.quantize(np.ascontiguousarray(rows), kind)
         writer.add_tensor(name, stored, raw_dtype=kind)
@@ -401,13 +461,15 @@ def tiny_gguf(tokenizer, model):
         if count is not None:
             size = values.shape[0] // count
             values = values.reshape(count, size // 2, 2, -1).swapaxes(1, 2).reshape(rows.shape)
-        state[key] = torch.from_numpy(np.ascontiguousarray(values))
+        state[key] = torch.from_numpy(np.ascontiguousarray(values - (shift if key.endswith("norm.weight") else 0.0)))
 
-    add("token_embd.weight", "embed_tokens.weight", kinds.Q8_0)
-    add("output_norm.weight", "norm.weight", kinds.F32)
+    add("token_embd.weight", "embed_tokens.weight", KINDS.Q8_0)
+    add("output_norm.weight", "norm.weight", KINDS.F32)
     for layer in range(config.num_hidden_layers):
         for path_of, (name, kind) in storages.items():
-            add(f"blk.{layer}.{name}.weight", f"layers.{layer}.{path_of}.weight", kind, heads.get(name))
+            add(f"blk.{layer}.{name}.weight", f"layers.{layer}.{path_of}.weight", kind)
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -431,17 +493,57 @@ ANGLES = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
     "full_attention": {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0},
 }
-KINDS = dict(layer_types=["sliding_attention", "full_attention"], rope_parameters=ANGLES)
+LAYERS = dict(layer_types=["sliding_attention", "full_attention"], rope_parameters=ANGLES)
 TURNS = {**FAST, "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"}
-tiny(
+tokenizer, model = tiny(
     "gemma3",
     Gemma3TextModel,
-    lambda t: Gemma3TextConfig(**sizes(t, **GEMMA_SIZES, **KINDS)),
+    lambda t: Gemma3TextConfig(**sizes(t, **GEMMA_SIZES, **LAYERS)),
     GEMMA,
     TURNS,
     gemma_tokenizer,
 )
-tiny_gguf(*tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), CHATML, ENDS))
+for layer in model.layers:
+    # A GGUF file does not hold the scalar: it is the size of a head.
+    layer.self_attn.scaling = model.config.head_dim**-0.5
+
+
+def describe_gemma(writer):
+    add_sentences(writer, tokenizer)
+    writer.add_key_length(model.config.head_dim)
+    writer.add_value_length(model.config.head_dim)
+    writer.add_rope_freq_base_swa(100.0)
+    writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+    writer.add_rope_scaling_factor(4.0)
+    writer.add_sliding_window(6)
+    writer.add_sliding_window_pattern(2)
+
+
+tiny_gguf("gemma3-gguf", "gemma3", tokenizer, model, GEMMA, describe_gemma, GEMMA_STORAGES)
+LLAMA3 = dict(
+    rope_type="llama3",
+    rope_theta=10_000.0,
+    factor=8.0,
+    low_freq_factor=1.0,
+    high_freq_factor=4.0,
+    original_max_position_embeddings=64,
+)
+HEADERS = {**FAST, "bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"}
+llama3_sizes = lambda t: LlamaConfig(**sizes(t, rope_parameters=LLAMA3))
+tokenizer, model = tiny("llama3", LlamaModel, llama3_sizes, CHATML, HEADERS, llama3_tokenizer)
+plain = 1 / 10_000.0 ** (np.arange(0, 8, 2, dtype=np.float32) / 8)
+slowed = {"rope_freqs.weight": (plain / model.rotary_emb.inv_freq.numpy()).astype(np.float32)}
+
+
+def describe_llama3(writer):
+    add_pairs(writer, tokenizer, "llama-bpe")
+    writer.add_bos_token_id(1)
+
+
+tiny_gguf("llama3-gguf", "llama", tokenizer, model, CHATML, describe_llama3, tensors=slowed)
+tokenizer, model = tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t)), CHATML, ENDS)
+
+tiny_gguf("gguf", "llama", tokenizer, model, CHATML, lambda writer: add_pairs(writer, tokenizer, "gpt-2"))
 lines = [json.dumps(messages, ensure_ascii=False) for messages in CONVERSATIONS]
 rows = [f'  "{name}": {json.dumps(ids, separators=(",", ":"))}' for name, ids in CHATS.items()]
 body = ",\n".join(["  \"conversations\": [\n    " + ",\n    ".join(lines) + "\n  ]", *rows])

@@ -7,6 +7,7 @@ import { freshAdapter } from '../../src/adapters/adapter.ts'
 import type { ServedPrediction } from '../../src/contracts/event.ts'
 import type { SourceRecord } from '../../src/contracts/source.ts'
 import type { FeedbackEvent, FeedbackSignal } from '../../src/contracts/event.ts'
+import { rowCostOf } from '../../src/evaluation/gate-rows.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { lessonsIn } from '../../src/nn/lessons.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
@@ -103,7 +104,8 @@ test('a trainer of texts that dies at random instants ends like one that never d
     const { versions } = world.registry
     expect(versions.size).toBeGreaterThan(2)
     const last = [...versions.values()].at(-1)!
-    expect(last.manifest.kl?.per_token).toBeGreaterThan(0)
+    const measured = [...versions.values()].filter(({ manifest }) => manifest.kl !== undefined)
+    expect(measured.at(-1)?.manifest.kl?.per_token).toBeGreaterThan(0)
     const lessons = lessonsIn(last.parameters)
     expect(lessons.length).toBe(last.manifest.memory?.items ?? 0)
     if (seed % 2 === 0) expect(lessons.length).toBeGreaterThan(2)
@@ -145,6 +147,28 @@ test('general rows beside each step keep what no event teaches as the base has i
     return Math.hypot(...moved)
   }
   expect(await movedBy(8)).toBeLessThan(0.7 * (await movedBy(0)))
+})
+
+test('a small update measures its distance from the base in turn, and each one where a policy needs it', async () => {
+  const taught = (at: number, below: (bound: number) => number) => {
+    const signal: FeedbackSignal = { kind: 'completion', text: some(below) }
+    const input = { kind: 'text', text: some(below) }
+    return JSON.stringify({ id: `e-${at}`, source: 'desk', input, signal, weight: 1 })
+  }
+  const measured = async (policy: 'always' | 'kl') => {
+    const world = worldOf(1, 12, taught)
+    const promotion = openPolicy('promotion', policies.promotion, { policy })
+    const comparison = { golden: [], rowCost: rowCostOf(llama, 1) }
+    const train = { batch: 8, replay_batch: 8, epochs: 1 }
+    await runToEnd(world, { ...settingOf(1), promotion, comparison, train, every: 1, capacity: 12 })
+    const manifests = [...world.registry.versions.values()].map(({ manifest }) => manifest)
+    expect(manifests.length).toBe(13)
+    return manifests.flatMap(({ version, kl }) => (kl === undefined ? [] : version))
+  }
+  // The first one says where it begins.
+  expect(await measured('always')).toEqual(['v1', 'v4', 'v8', 'v12'])
+  const each = Array.from({ length: 12 }, (_, at) => `v${at + 1}`)
+  expect(await measured('kl')).toEqual(each)
 })
 
 /** How much likelier than by the base the liked answers became, less the same of those that were not. */

@@ -3,9 +3,9 @@
  * tokenizer.json, model.safetensors. The embedding is the mean over the real tokens at unit length. Pickled weights can run
  * code when opened, and are refused.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readSafetensors, type StoredTensor } from '../../nn/containers/safetensors.ts'
+import { withFiles } from '../../nn/containers/stored-bytes.ts'
 import type { Base } from '../../contracts/base.ts'
 import { failure } from '../../platform/errors.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
@@ -25,14 +25,16 @@ export async function openBert(folder: string): Promise<Base> {
   await checkFiles(folder)
   const fields = await readJsonFile(folder, 'config.json')
   const definition = await readJsonFile(folder, 'tokenizer.json')
-  const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
   const { config, network, equations, take, classes, typesIn } = encoderOf(fields)
-  const base = await openTextBase({
-    ...{ name: 'bert', equations, config, definition, network },
-    weights: take(tensors),
-    types: typesIn?.(tensors),
+  return withFiles([join(folder, WEIGHTS)], async (bytes) => {
+    const { tensors } = readSafetensors(bytes)
+    const base = await openTextBase({
+      ...{ name: 'bert', equations, config, definition, network },
+      weights: take(tensors),
+      types: typesIn?.(tensors),
+    })
+    return { ...base, ...classes }
   })
-  return { ...base, ...classes }
 }
 
 export async function shapeOfBert(folder: string): Promise<Base> {

@@ -2,12 +2,13 @@
  * Decoders of the Llama family (Llama, SmolLM2, TinyLlama, Qwen2, Qwen3) and Gemma 3 from a folder in Hugging Face layout or a GGUF
  * file. The weights of a GGUF file are widened to float32, so its hash is that of the same numbers in safetensors.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json, Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
 import { readGguf } from '../../nn/containers/gguf.ts'
-import { readSafetensors, type StoredTensor } from '../../nn/containers/safetensors.ts'
+import { readSafetensors } from '../../nn/containers/safetensors.ts'
+import { withFiles, type StoredBytes } from '../../nn/containers/stored-bytes.ts'
 import { failure } from '../../platform/errors.ts'
 import { openTextBase, shapeOfTextBase } from '../text-base.ts'
 import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
@@ -37,7 +38,11 @@ interface Parts {
 
 /** `path`: a folder, or a GGUF file. */
 export async function openCausal(path: string): Promise<Base> {
-  const { config, tokenizer, weights, language } = await read(path)
+  if (await isFile(path)) return withFiles([path], async (bytes) => opened(inGguf(bytes)))
+  return withFiles(await weightFiles(path), async (...files) => opened(await inFolder(path, files)))
+}
+
+async function opened({ config, tokenizer, weights, language }: Parts): Promise<Base> {
   const { gemma, ...sizes } = config
   const fault = await templateFault(language)
   // A chat template is no part of the hash: the same network and tokens can be spoken to in another form.
@@ -55,29 +60,32 @@ export async function openCausal(path: string): Promise<Base> {
 }
 
 export async function shapeOfCausal(path: string): Promise<Base> {
-  if (await isFile(path)) {
-    const file = readGguf(await readFile(path))
-    const head = file.tensors.has('output.weight') ? HEAD : WORDS
-    return shapeOfTextBase('causal', causalNetwork(causalConfigOf(file), head), path)
-  }
+  if (await isFile(path))
+    return withFiles([path], async (bytes) => {
+      const file = readGguf(bytes)
+      const head = file.tensors.has('output.weight') ? HEAD : WORDS
+      return shapeOfTextBase('causal', causalNetwork(causalConfigOf(file), head), path)
+    })
   const fields = await readJsonFile(path, 'config.json')
   const network = causalNetwork(parseCausalConfig(fields), isTied(fields) ? WORDS : HEAD)
   return shapeOfTextBase('causal', network, path)
 }
 
-async function read(path: string): Promise<Parts> {
-  if (await isFile(path)) {
-    const file = readGguf(await readFile(path))
-    const [config, tokenizer] = [causalConfigOf(file), tokenizerOf(file)]
-    const weights = causalWeightsOf(file, config)
-    return { config, tokenizer, weights, language: languageInGguf(file, tokenizer) }
-  }
+function inGguf(bytes: StoredBytes): Parts {
+  const file = readGguf(bytes)
+  const [config, tokenizer] = [causalConfigOf(file), tokenizerOf(file)]
+  const weights = causalWeightsOf(file, config)
+  return { config, tokenizer, weights, language: languageInGguf(file, tokenizer) }
+}
+
+async function inFolder(path: string, files: readonly StoredBytes[]): Promise<Parts> {
   const fields = await readJsonFile(path, 'config.json')
   const config = parseCausalConfig(fields)
   const tokenizer = await readJsonFile(path, 'tokenizer.json')
+  const stored = new Map(files.flatMap((bytes) => [...readSafetensors(bytes).tensors]))
   return {
     ...{ config, tokenizer },
-    weights: causalWeights(await readParts(path), config, isTied(fields)),
+    weights: causalWeights(stored, config, isTied(fields)),
     language: await languageIn(path, tokenizer),
   }
 }
@@ -96,17 +104,13 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /** One file, or the files that the index names, which must lie in the folder itself. */
-async function readParts(folder: string): Promise<ReadonlyMap<string, StoredTensor>> {
+async function weightFiles(folder: string): Promise<readonly string[]> {
   const files = await listedFolder(folder)
   refusePickles(folder, files)
   const parts = files.includes(INDEX) ? await partsOf(folder) : [WEIGHTS]
-  const tensors = new Map<string, StoredTensor>()
-  for (const part of parts) {
-    if (!files.includes(part)) throw failure('BASE_INVALID', `${folder} lacks ${part}`)
-    for (const [name, tensor] of readSafetensors(await readFile(join(folder, part))).tensors)
-      tensors.set(name, tensor)
-  }
-  return tensors
+  const missing = parts.find((part) => !files.includes(part))
+  if (missing !== undefined) throw failure('BASE_INVALID', `${folder} lacks ${missing}`)
+  return parts.map((part) => join(folder, part))
 }
 
 async function partsOf(folder: string): Promise<readonly string[]> {

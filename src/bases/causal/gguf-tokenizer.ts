@@ -18,12 +18,25 @@ const LONGEST_TOKEN = 512
 
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true }
 const digits = { type: 'Digits', individual_digits: true }
-/** The published expression of Qwen2. */
-const QWEN2 =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+/** The published expression of Qwen2 and Llama 3, which differ in the digits that lie together. */
+const wordsWith = (digits: string): Json => ({
+  type: 'Split',
+  pattern: {
+    Regex: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+  },
+  behavior: 'Isolated',
+  invert: false,
+})
+
+interface Cut {
+  readonly cut: Json
+  readonly normalizer: Json
+  /** What is a token already is not merged again, and a token begins every text unless the file says otherwise. */
+  readonly isLlama3?: true
+}
 
 /** How a text is cut before byte pairs are merged, by the name in `tokenizer.ggml.pre`. */
-const cuts: Readonly<Record<string, { readonly cut: Json; readonly normalizer: Json }>> = {
+const cuts: Readonly<Record<string, Cut>> = {
   'gpt-2': { cut: { ...byteLevel, use_regex: true }, normalizer: null },
   smollm: {
     cut: { type: 'Sequence', pretokenizers: [digits, { ...byteLevel, use_regex: true }] },
@@ -32,12 +45,17 @@ const cuts: Readonly<Record<string, { readonly cut: Json; readonly normalizer: J
   qwen2: {
     cut: {
       type: 'Sequence',
-      pretokenizers: [
-        { type: 'Split', pattern: { Regex: QWEN2 }, behavior: 'Isolated', invert: false },
-        { ...byteLevel, use_regex: false },
-      ],
+      pretokenizers: [wordsWith('\\p{N}'), { ...byteLevel, use_regex: false }],
     },
     normalizer: { type: 'NFC' },
+  },
+  'llama-bpe': {
+    cut: {
+      type: 'Sequence',
+      pretokenizers: [wordsWith('\\p{N}{1,3}'), { ...byteLevel, use_regex: false }],
+    },
+    normalizer: null,
+    isLlama3: true,
   },
 }
 
@@ -87,13 +105,14 @@ function byteLevelOf(file: GgufFile): Kind {
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
       ...{ unk_token: null, fuse_unk: false, byte_fallback: false },
+      ignore_merges: found.isLlama3 === true,
       merges: metadataTexts(file, 'tokenizer.ggml.merges'),
     },
-    hasMarker: file.metadata.get('tokenizer.ggml.add_bos_token') === true,
+    hasMarker: (file.metadata.get('tokenizer.ggml.add_bos_token') ?? found.isLlama3) === true,
   }
 }
 
-/** The BPE of SentencePiece (Llama 2, TinyLlama): spaces are ▁, and what has no token is read as bytes. */
+/** The BPE of SentencePiece (Llama 2, TinyLlama, Gemma): spaces are ▁, and what has no token is read as bytes. */
 function sentencesOf(file: GgufFile, tokens: readonly string[]): Kind {
   const { metadata } = file
   const space = [{ type: 'Replace', pattern: { String: ' ' }, content: '▁' }]

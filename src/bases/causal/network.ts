@@ -20,6 +20,7 @@ import { unadapted } from '../../nn/head-input.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Tensor } from '../../contracts/core.ts'
 import type { CausalConfig } from './config.ts'
+import { rotated, rotaryTables } from './rotary.ts'
 
 /** Scales the last token's vector to length ten, as a text base's unit vector times the scale of its head. */
 export const POOL_SCALE = 'pool.scale'
@@ -104,12 +105,14 @@ function attentions<T>(pass: Pass<T>, mask: T): Attention<T> {
   const { ops, config } = pass
   if (ops.cachedAttention ?? ops.causalAttention) return (layer, x) => attendInOne(pass, layer, x)
   const known = new Map<string, SharedTensors<T>>()
+  // One head, which all are turned by.
+  const turns = (table: string) => ops.splitHeads(ops.causalPositions(ops.weight(table), mask), 1)
   return (layer, x) => {
     const { name, window } = kindOf(config, layer)
     const shared = known.get(name) ?? {
       bias: ops.causalBias(mask, window),
-      cos: ops.positions(ops.weight(`${name}.cos`), mask),
-      sin: ops.positions(ops.weight(`${name}.sin`), mask),
+      cos: turns(`${name}.cos`),
+      sin: turns(`${name}.sin`),
     }
     known.set(name, shared)
     return attend(pass, layer, x, shared)
@@ -246,32 +249,10 @@ function normSite(name: string, layer: number, width: number): TargetModule {
   return { name, kind: 'norm', role: 'norm', layer, inSize: width, outSize: width, hasBias: false }
 }
 
-/**
- * Rotary positions: each pair of numbers (x[i], x[i + d/2]) of a head is turned by the angle position · base^(−2i/d).
- *
- *   y = x ⊙ cos + turn(x) ⊙ sin,   turn(x) = [−x[d/2…], x[…d/2]]
- *
- * Su et al. (2021), "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
- */
-
+/** The tables of a layer's angles. */
 const ROTARY = 'rotary'
 /** Of layers with a window. */
 const LOCAL_ROTARY = 'rotary.local'
-
-/** x [b, heads, s, d]; cos and sin [1, s, d]. */
-export function rotated<T>(
-  ops: Ops<T>,
-  x: T,
-  { cos, sin }: { readonly cos: T; readonly sin: T },
-  size: number,
-): T {
-  const half = size / 2
-  const turned = ops.concat([
-    ops.mul(ops.columns(x, half, size), ops.scalar(-1)),
-    ops.columns(x, 0, half),
-  ])
-  return ops.add(ops.mul(x, cos), ops.mul(turned, sin))
-}
 
 /** The tables of both kinds of layers, by name. */
 export function rotaryWeights(config: CausalConfig): readonly (readonly [string, Tensor])[] {
@@ -282,27 +263,4 @@ export function rotaryWeights(config: CausalConfig): readonly (readonly [string,
     const { cos, sin } = rotaryTables(angles, positions)
     return [[`${name}.cos`, cos] as const, [`${name}.sin`, sin] as const]
   })
-}
-
-type Angles = Pick<CausalConfig, 'headSize' | 'ropeBase' | 'ropeDivisors'>
-
-/** Tables [positions, d], rounded where the published model rounds: frequencies and angles are single precision there. */
-export function rotaryTables(
-  { headSize, ropeBase, ropeDivisors }: Angles,
-  positions: number,
-): { readonly cos: Tensor; readonly sin: Tensor } {
-  const half = headSize / 2
-  const frequencies = Array.from({ length: half }, (_, pair) => {
-    const frequency = Math.fround(1 / Math.fround(ropeBase ** Math.fround((2 * pair) / headSize)))
-    return Math.fround(frequency / (ropeDivisors?.[pair] ?? 1))
-  })
-  const table = (of: (angle: number) => number): Tensor => {
-    const data = new Float32Array(positions * headSize)
-    for (let at = 0; at < data.length; at += 1) {
-      const angle = Math.floor(at / headSize) * (frequencies[at % half] ?? 0)
-      data[at] = of(Math.fround(angle))
-    }
-    return { shape: [positions, headSize], data }
-  }
-  return { cos: table(Math.cos), sin: table(Math.sin) }
 }

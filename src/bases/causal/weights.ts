@@ -32,16 +32,19 @@ export function causalWeights(
   }, config)
 }
 
-/** Reads a GGUF file. Only `llama` has its queries and keys in another order there. */
+/** Reads a GGUF file. Only `llama` has its queries and keys in another order there, and the norms of Gemma have 1 added. */
 export function causalWeightsOf(file: GgufFile, config: CausalConfig): Tensors {
+  const { gemma } = config
+  const names = gemma ? { ...ggufNames, ...gemmaNames } : ggufNames
   const isPermuted = file.metadata.get('general.architecture') === 'llama'
   return takeWeights((name) => {
-    const tensor = file.tensors.get(ggufName(name))
+    const tensor = file.tensors.get(ggufName(name, names))
     if (tensor === undefined) return undefined
     const { shape, storage, data } = tensor
     const heads = isPermuted && rolesInPairs[name.split('.').at(-2) ?? '']
     return new StoredNumbers(shape, () => {
       const values = finite({ shape, data: dequantized(storage, data) }, name)
+      if (gemma && name.endsWith('norm.weight')) return without1(values)
       return heads ? unpaired(values, config[heads]) : values
     })
   }, config)
@@ -66,13 +69,23 @@ const ggufNames: Readonly<Record<string, string>> = {
   post_attention_layernorm: 'ffn_norm',
 }
 
-function ggufName(name: string): string {
+const gemmaNames: Readonly<Record<string, string>> = {
+  post_attention_layernorm: 'post_attention_norm',
+  pre_feedforward_layernorm: 'ffn_norm',
+  post_feedforward_layernorm: 'post_ffw_norm',
+}
+
+function ggufName(name: string, names: typeof ggufNames): string {
   if (name === WORDS) return 'token_embd.weight'
   if (name === HEAD) return 'output.weight'
   if (name === 'model.norm.weight') return 'output_norm.weight'
   const [, , layer = '', ...rest] = name.split('.')
   const kind = rest.pop() ?? ''
-  return `blk.${layer}.${ggufNames[rest.join('.')] ?? rest.join('.')}.${kind}`
+  return `blk.${layer}.${names[rest.join('.')] ?? rest.join('.')}.${kind}`
+}
+
+function without1({ shape, data }: Tensor): Tensor {
+  return { shape, data: data.map((value) => value - 1) }
 }
 
 /**

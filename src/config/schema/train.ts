@@ -24,7 +24,8 @@ export const train = section(
       minimum: 0,
       maximum: 1024,
       default: 16,
-      description: 'replayed examples per step, beside the new ones',
+      description:
+        'replayed examples per step, beside the new ones; fewer texts beside fewer new tokens',
     }),
     epochs: Type.Optional(
       Type.Integer({

@@ -3,7 +3,7 @@
  * Written as generators, like the learner itself: they yield the examples that they need latents of next.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Trainable, TrainRow } from '../../contracts/adapter.ts'
+import type { TrainRow } from '../../contracts/adapter.ts'
 import type { Latent } from '../../contracts/network.ts'
 import type { LossPart, Rehearsal, StepRow } from '../../contracts/policy.ts'
 import type { Example, Head, RememberedExample } from '../../contracts/example.ts'
@@ -18,10 +18,8 @@ import type {
 } from '../learner-types.ts'
 import type { ReplayBuffer } from '../replay-buffer.ts'
 
-interface RehearsalParts {
+interface RehearsalParts extends Pick<LearnerParts, 'trainable' | 'task' | 'train'> {
   readonly replayBuffer: ReplayBuffer
-  readonly trainable: Trainable
-  readonly task: Task
 }
 
 interface RowWeights {
@@ -29,19 +27,50 @@ interface RowWeights {
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }
 
-/** Each draw's examples, up to `count` of them. */
+/**
+ * Each draw's examples, up to `replay_batch` of them. Of texts it takes them until they hold as many tokens as the new ones, times
+ * replay_batch / batch: a step costs what its tokens do, so one that is made for a single event costs about two, and not nine.
+ */
 export function* drawFor(
   fresh: readonly Example[],
-  count: number,
   parts: RehearsalParts,
 ): LatentRequests<readonly (readonly RememberedExample[])[]> {
-  const { draws = 1, candidates = 1 } = parts.replayBuffer.rehearsal
+  const { replayBuffer, task, train } = parts
+  const { draws = 1, candidates = 1 } = replayBuffer.rehearsal
+  const { batch, replay_batch: count } = train
+  const most = task.texts === undefined ? Infinity : (tokensOf(fresh) * count) / batch
   const drawn: (readonly RememberedExample[])[] = []
   for (let draw = 0; draw < draws; draw += 1) {
-    const found = parts.replayBuffer.draw(count * candidates)
-    drawn.push(found.length <= count ? found : yield* mostHurt(fresh, found, count, parts))
+    const all = replayBuffer.draw(count * candidates)
+    // A policy may list what it draws in any order of its own.
+    const found =
+      most === Infinity ? all : untilTokens(replayBuffer.shuffle(all), most * candidates)
+    const fits = found.length <= count && untilTokens(found, most).length === found.length
+    drawn.push(fits ? found : untilTokens(yield* mostHurt(fresh, found, count, parts), most))
   }
   return drawn
+}
+
+/** The first ones, up to the one with which they have so many. */
+function untilTokens(
+  examples: readonly RememberedExample[],
+  most: number,
+): readonly RememberedExample[] {
+  let tokens = 0
+  const end = examples.findIndex((example) => {
+    const isFull = tokens >= most
+    tokens += tokensOf([example])
+    return isFull
+  })
+  return end === -1 ? examples : examples.slice(0, end)
+}
+
+/** A prompt before several answers counts once. */
+function tokensOf(examples: readonly Example[]): number {
+  return examples.reduce((sum, { encoded: { data, sequences = [] } }) => {
+    const again = sequences.slice(1).reduce((all, { answerFrom }) => all + answerFrom, 0)
+    return sum + data.length - again
+  }, 0)
 }
 
 /** The new rows first. */

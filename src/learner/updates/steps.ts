@@ -19,6 +19,7 @@ export class Steps {
   /** The count of steps at the beginning of the update, and how many it plans. */
   #updateFrom = 0
   #planned = 0
+  #rows = 0
   /** The examples of the first steps of this update that were kept. */
   #first: (readonly Pick<Example, 'key'>[])[] = []
   /** Keys of all of them. An update of few steps hardly ever needs it. */
@@ -33,6 +34,11 @@ export class Steps {
   /** Made, and of these dropped, in this line of versions. */
   get progress(): { readonly steps: number; readonly dropped: number } {
     return { steps: this.#made, dropped: this.#dropped }
+  }
+
+  /** Those of the steps of this update, new and replayed ones. */
+  get rows(): number {
+    return this.#rows
   }
 
   /** Keys of the examples in steps of this update that were kept, in the order of the steps. */
@@ -73,6 +79,7 @@ export class Steps {
     this.#schedule(steps, raised)
     this.#updateFrom = this.#made
     this.#planned = steps
+    this.#rows = 0
     this.#first = []
     this.#taught = undefined
     this.#poison = new Set()
@@ -112,6 +119,7 @@ export class Steps {
   /** Counts a step that was made elsewhere. */
   count(examples: readonly Example[], { dropped }: StepResult): void {
     this.#made += 1
+    this.#rows += examples.length
     if (dropped) this.#dropped += 1
     if (dropped) for (const { key } of examples) this.#droppedKeys.add(key)
     else if (this.#taught === undefined && this.#first.length < FEW) this.#first.push(examples)

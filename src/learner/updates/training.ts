@@ -49,11 +49,6 @@ export class Training {
     return this.#isStopped
   }
 
-  /** Over the block of the last update. */
-  get passes(): number {
-    return this.#passes
-  }
-
   /** Starts an update of `count` new examples. `learned`: examples that these weights have learned. */
   begin(
     count: number,
@@ -109,9 +104,8 @@ export class Training {
 
   /** One step on new examples, and replayed ones beside them; returns the new ones as they will be stored. */
   *#learnBatch(fresh: readonly Example[], pass: Pass): LatentRequests<readonly Example[]> {
-    const { train, replayBuffer } = this.#parts
-    const { rehearsal } = replayBuffer
-    const drawn = yield* drawFor(fresh, train.replay_batch, this.#parts)
+    const { rehearsal } = this.#parts.replayBuffer
+    const drawn = yield* drawFor(fresh, this.#parts)
     const examples = joined(fresh, drawn)
     const beside = yield* latentsBeside(examples, this.#parts, this.#stepNumber)
     const plain = stepRows(fresh, drawn, beside.latents, rehearsal, this.#seen)

@@ -107,7 +107,6 @@ export class Updates {
       ...outcome,
       reason: `${learned} examples`,
       learned,
-      passes: this.#training.passes,
       ...(unlearned.length > 0 && { unlearned }),
       ...(this.#training.isStopped && { isStopped: true }),
       ...(hasRestarted && { hasRestarted }),
@@ -251,7 +250,7 @@ export class Updates {
     return {
       verdict: 'learned',
       reason: `${steps} steps on kept examples`,
-      ...{ learned: 0, passes: 0, steps, dropped },
+      ...{ learned: 0, steps, rows: this.#training.steps.rows, dropped },
       ...(poison.size > 0 && { poison: [...poison] }),
       ...(dropped > 0 && { droppedKeys }),
     }
@@ -298,6 +297,6 @@ function isRaised(alarm: Alarm | undefined): boolean {
 }
 
 function rolledBack({ reason, to }: RollbackDecision): Outcome {
-  const nothing = { learned: 0, passes: 0, steps: 0, dropped: 0 }
+  const nothing = { learned: 0, steps: 0, rows: 0, dropped: 0 }
   return { verdict: 'rollback', reason, ...(to !== undefined && { to }), ...nothing }
 }

@@ -178,15 +178,15 @@ function layouts(graph: TensorFlowGraph) {
         shape: [count, lastOf(x.shape)],
       })
     },
-    /** Those rows of a matrix, in their order: `places` [n] int32. */
+    /** Those rows of a matrix, in their order: `places` [n] or [b, n] int32. */
     rowsAt(x: GraphValue, places: GraphValue): GraphValue {
       const types: Attributes = {
         ...{ Tparams: { type: 'float32' }, Tindices: { type: 'int32' }, Taxis: { type: 'int32' } },
       }
-      const shape = [places.shape[0] ?? 1, lastOf(x.shape)]
+      const shape = [...places.shape, lastOf(x.shape)]
       return graph.op('GatherV2', [x, places, graph.constant('int32', [0], [])], types, { shape })
     },
-    /** The other way: a matrix of zeros with as many rows as the sizes say together, and these rows at their places. */
+    /** The other way: a matrix of zeros with as many rows as the sizes say together, and these rows added at their places. */
     rowsTo(x: GraphValue, places: GraphValue, sizes: Shape): GraphValue {
       const width = lastOf(x.shape)
       const types: Attributes = { ...FLOAT, Tindices: { type: 'int32' } }
@@ -238,6 +238,10 @@ function comparisons(graph: TensorFlowGraph) {
     asFloat: (x: GraphValue) => {
       const types: Attributes = { SrcT: { type: 'bool' }, DstT: { type: 'float32' } }
       return graph.op('Cast', [x], types, { shape: x.shape })
+    },
+    asInt: (x: GraphValue) => {
+      const types: Attributes = { SrcT: { type: 'float32' }, DstT: { type: 'int32' } }
+      return graph.op('Cast', [x], types, { shape: x.shape, type: 'int32' })
     },
     /** Running sums along an axis, from either end. */
     runningSum(x: GraphValue, axis: number, isReversed: boolean): GraphValue {

@@ -36,7 +36,7 @@ export interface GraphOpsParts {
 export interface RecordingOps {
   readonly ops: Ops<GraphValue>
   readonly tape: Tape
-  /** x [rows, positions, width] → [n, width]: of all rows × positions, those at `places` [n] int32, each one once. */
+  /** x [rows, positions, width] → [n, width]: of all rows × positions, those at `places` [n] int32. */
   readonly behind: (x: GraphValue, places: GraphValue) => GraphValue
 }
 
@@ -139,11 +139,19 @@ function attentionOps(k: Kernels, note: Note) {
     },
     attentionBias: (mask: GraphValue) => attentionBias(k, mask),
     causalBias(mask: GraphValue, window = Infinity): GraphValue {
-      const s = lastOf(mask.shape)
-      const place = k.runningSum(k.ones(s), 0, false)
-      const ago = k.sub(k.reshape(place, [s, 1]), k.reshape(place, [1, s]))
-      const isHidden = k.or(k.greater(k.float(0), ago), k.greaterEqual(ago, k.float(window)))
-      return k.sub(attentionBias(k, mask), k.mul(k.asFloat(isHidden), k.float(1e9)))
+      const [b = 1, s = 1] = mask.shape
+      const all = seen(k, mask)
+      const within = () => {
+        const place = placesSeen(k, all)
+        const ago = k.sub(place, k.reshape(place, [b, 1, s]))
+        return k.mul(all, k.asFloat(k.greater(k.float(window), ago)))
+      }
+      const bias = k.mul(k.sub(window === Infinity ? all : within(), k.float(1)), k.float(1e9))
+      return k.reshape(bias, [b, 1, s, s])
+    },
+    causalPositions(table: GraphValue, mask: GraphValue): GraphValue {
+      if (table.moves) throw new NotCompilable('it learns a table of positions')
+      return k.rowsAt(table, k.asInt(k.reshape(placesSeen(k, seen(k, mask)), mask.shape)))
     },
     ends: (mask: GraphValue, first: number, last: number) => ends(k, mask, first, last),
     lastPosition(x: GraphValue, mask: GraphValue): GraphValue {
@@ -190,6 +198,23 @@ function attentionBias(k: Kernels, mask: GraphValue): GraphValue {
   const [b = 1, s = 1] = mask.shape
   const bias = k.mul(k.sub(mask, k.float(1)), k.float(1e9))
   return k.reshape(bias, [b, 1, 1, s])
+}
+
+/** Which key each query of a decoder sees, [b, s, s]: (key − 1)·(key − query) = 0 where all see it, or those of its number. */
+function seen(k: Kernels, mask: GraphValue): GraphValue {
+  const [b = 1, s = 1] = mask.shape
+  const place = k.runningSum(k.ones(s), 0, false)
+  const isEarlier = k.lessEqual(k.reshape(place, [1, s]), k.reshape(place, [s, 1]))
+  const [query, key] = [k.reshape(mask, [b, s, 1]), k.reshape(mask, [b, 1, s])]
+  const apart = k.mul(k.sub(key, k.float(1)), k.sub(key, query))
+  const isOwn = k.lessEqual(k.square(apart), k.float(0))
+  const isReal = k.greater(key, k.float(0))
+  return k.mul(k.mul(k.asFloat(isOwn), k.asFloat(isReal)), k.asFloat(isEarlier))
+}
+
+/** How many keys each query sees before itself, [b, s, 1]. */
+function placesSeen(k: Kernels, all: GraphValue): GraphValue {
+  return k.relu(k.sub(k.sumOfLast(all), k.float(1)))
 }
 
 function ends(k: Kernels, mask: GraphValue, first: number, last: number): GraphValue {

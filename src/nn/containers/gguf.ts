@@ -5,6 +5,7 @@
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import { failure } from '../../platform/errors.ts'
+import type { StoredBytes } from './stored-bytes.ts'
 import { isStorage, storageNames, storedBytes, type GgufStorage } from './gguf-blocks.ts'
 
 export type GgufValue = string | number | bigint | boolean | readonly GgufValue[]
@@ -13,7 +14,7 @@ interface GgufTensor {
   readonly storage: GgufStorage
   /** Row-major, as other formats have it: GGUF itself writes the last axis first. */
   readonly shape: readonly number[]
-  /** A view into the file's bytes. */
+  /** Of a file it is read at each call. */
   readonly data: Uint8Array
 }
 
@@ -31,7 +32,7 @@ const TEXT = 8
 const LIST = 9
 
 /** Throws GGUF_INVALID, or BASE_UNSUPPORTED for a kind of tensor that is not read here. */
-export function readGguf(bytes: Uint8Array): GgufFile {
+export function readGguf(bytes: StoredBytes): GgufFile {
   const cursor = openCursor(bytes)
   if (bytes.length < 24 || cursor.integer(4) !== MAGIC) throw invalid('it does not begin with GGUF')
   const version = cursor.integer(4)
@@ -109,7 +110,7 @@ function readEntry(cursor: Cursor): Entry {
 
 function takeTensors(
   entries: readonly Entry[],
-  bytes: Uint8Array,
+  bytes: StoredBytes,
   begin: number,
   alignment: number,
 ): ReadonlyMap<string, GgufTensor> {
@@ -125,8 +126,14 @@ function takeTensors(
     end = offset + size
     if (begin + end > bytes.length) throw invalid(`it ends inside ${shown(name)}`, name)
     if (tensors.has(name)) throw invalid(`the tensor ${shown(name)} occurs twice`, name)
-    const data = bytes.subarray(begin + offset, begin + end)
-    tensors.set(name, { storage, shape, data })
+    const read = () => bytes.subarray(begin + offset, begin + offset + size)
+    tensors.set(name, {
+      storage,
+      shape,
+      get data() {
+        return read()
+      },
+    })
   }
   return tensors
 }
@@ -158,49 +165,54 @@ interface Cursor {
 }
 
 const MOST_TEXT = 1 << 20
+/** Bytes of a header that are read at once. */
+const PART = 1 << 20
 
-export function openCursor(bytes: Uint8Array): Cursor {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+export function openCursor(bytes: StoredBytes): Cursor {
   const decoder = new TextDecoder()
-  let at = 0
-  const take = (size: number): number => {
-    const from = at
-    if (size > bytes.length - from) throw invalid('it ends inside its header')
+  let [at, begin] = [0, 0]
+  let part: Uint8Array = new Uint8Array()
+  const take = (size: number): DataView => {
+    if (size > bytes.length - at) throw invalid('it ends inside its header')
+    if (at + size > begin + part.length) {
+      begin = at
+      part = bytes.subarray(at, Math.min(bytes.length, at + Math.max(size, PART)))
+    }
+    const taken = new DataView(part.buffer, part.byteOffset + at - begin, size)
     at += size
-    return from
+    return taken
   }
   const count = (of: string): number => {
-    const value = view.getBigUint64(take(8), true)
+    const value = take(8).getBigUint64(0, true)
     if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value)
     throw invalid(`${value} is no size of ${of}`)
   }
   const scalars: Readonly<Record<number, () => number | bigint | boolean>> = {
-    0: () => view.getUint8(take(1)),
-    1: () => view.getInt8(take(1)),
-    2: () => view.getUint16(take(2), true),
-    3: () => view.getInt16(take(2), true),
-    4: () => view.getUint32(take(4), true),
-    5: () => view.getInt32(take(4), true),
-    6: () => view.getFloat32(take(4), true),
-    7: () => view.getUint8(take(1)) === 1,
-    10: () => view.getBigUint64(take(8), true),
-    11: () => view.getBigInt64(take(8), true),
-    12: () => view.getFloat64(take(8), true),
+    0: () => take(1).getUint8(0),
+    1: () => take(1).getInt8(0),
+    2: () => take(2).getUint16(0, true),
+    3: () => take(2).getInt16(0, true),
+    4: () => take(4).getUint32(0, true),
+    5: () => take(4).getInt32(0, true),
+    6: () => take(4).getFloat32(0, true),
+    7: () => take(1).getUint8(0) === 1,
+    10: () => take(8).getBigUint64(0, true),
+    11: () => take(8).getBigInt64(0, true),
+    12: () => take(8).getFloat64(0, true),
   }
   return {
     at: () => at,
     left: () => bytes.length - at,
     integer(size) {
-      const from = take(size)
-      if (size === 1) return view.getUint8(from)
-      return size === 2 ? view.getUint16(from, true) : view.getUint32(from, true)
+      const taken = take(size)
+      if (size === 1) return taken.getUint8(0)
+      return size === 2 ? taken.getUint16(0, true) : taken.getUint32(0, true)
     },
     count,
     text(what) {
       const length = count(what)
       if (length > MOST_TEXT) throw invalid(`${what} claims ${length} bytes`)
-      const from = take(length)
-      return decoder.decode(bytes.subarray(from, from + length))
+      return decoder.decode(take(length))
     },
     scalar(type, key) {
       const read = scalars[type]

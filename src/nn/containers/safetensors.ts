@@ -7,11 +7,12 @@
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { defaultLimits } from '../../platform/limits.ts'
+import type { StoredBytes } from './stored-bytes.ts'
 
 export interface StoredTensor {
   readonly dtype: string
   readonly shape: readonly number[]
-  /** A view into the file's bytes, little-endian, at any alignment. */
+  /** Little-endian, at any alignment; of a file it is read at each call. */
   readonly data: Uint8Array
 }
 
@@ -25,12 +26,11 @@ const ALIGNMENT_BYTES = 8
 
 /** Throws SAFETENSORS_INVALID, which says what is wrong and with which tensor. */
 export function readSafetensors(
-  bytes: Uint8Array,
+  bytes: StoredBytes,
   mostHeaderBytes: number = defaultLimits.safetensors_header_bytes,
 ): SafetensorsFile {
   if (bytes.length < LENGTH_BYTES) throw invalid(`${bytes.length} bytes cannot hold a header`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const headerBytes = view.getBigUint64(0, true)
+  const headerBytes = Buffer.from(bytes.subarray(0, LENGTH_BYTES)).readBigUInt64LE()
   if (headerBytes > BigInt(mostHeaderBytes))
     throw invalid(
       `its header of ${headerBytes} bytes is above ${mostHeaderBytes}, the limit safetensors_header_bytes`,
@@ -38,12 +38,20 @@ export function readSafetensors(
   const begin = LENGTH_BYTES + Number(headerBytes)
   if (begin > bytes.length) throw invalid('it ends inside its header')
   const { entries, metadata } = parseHeader(bytes.subarray(LENGTH_BYTES, begin))
-  const body = bytes.subarray(begin)
-  checkTiling(entries, body.length)
-  const tensors = entries.map(({ name, dtype, shape, from, to }): [string, StoredTensor] => [
-    name,
-    { dtype, shape, data: body.subarray(from, to) },
-  ])
+  checkTiling(entries, bytes.length - begin)
+  const tensors = entries.map(({ name, dtype, shape, from, to }): [string, StoredTensor] => {
+    const read = () => bytes.subarray(begin + from, begin + to)
+    return [
+      name,
+      {
+        dtype,
+        shape,
+        get data() {
+          return read()
+        },
+      },
+    ]
+  })
   return { tensors: new Map(tensors), metadata }
 }
 

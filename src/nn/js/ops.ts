@@ -175,6 +175,7 @@ function refusing() {
     mergeHeads: refuse('mergeHeads'),
     attentionBias: refuse('attentionBias'),
     causalBias: refuse('causalBias'),
+    causalPositions: refuse('causalPositions'),
     lastPosition: refuse('lastPosition'),
     ends: refuse('ends'),
     maskedMean: refuse('maskedMean'),

@@ -230,6 +230,27 @@ function masking(graph: OnnxGraph) {
     const bias = graph.op('Mul', [hidden, graph.float(1e9)])
     return graph.op('Unsqueeze', [bias, graph.ints(1, 2)])
   }
+  /** Which key each query of a decoder sees, [b, s, s]: (key − 1)·(key − query) = 0 where all see it, or those of its number. */
+  const seen = (mask: Value) => {
+    const length = graph.op('Shape', [mask], { start: { int: 1 }, end: { int: 2 } })
+    const ones = graph.op('Expand', [graph.float(1), length])
+    const place = graph.op('CumSum', [ones, graph.ints(0)])
+    const along = (value: Value, axis: number) => graph.op('Unsqueeze', [value, graph.ints(axis)])
+    const [query, key] = [along(mask, 2), along(mask, 1)]
+    const apart = graph.op('Mul', [
+      graph.op('Sub', [key, graph.float(1)]),
+      graph.op('Sub', [key, query]),
+    ])
+    const isOwn = graph.op('Equal', [apart, graph.float(0)])
+    const isReal = graph.op('Greater', [key, graph.float(0)])
+    const isEarlier = graph.op('LessOrEqual', [along(place, 0), along(place, 1)])
+    return toFloat(graph.op('And', [graph.op('And', [isOwn, isReal]), isEarlier]))
+  }
+  /** How many keys each query sees before itself, [b, s, 1]. */
+  const placesSeen = (all: Value) => {
+    const count = graph.op('ReduceSum', [all, graph.ints(2)])
+    return graph.op('Relu', [graph.op('Sub', [count, graph.float(1)])])
+  }
   const ends = (mask: Value, first: number, last: number) => {
     const count = (reverse: number) =>
       graph.op('CumSum', [mask, graph.ints(1)], { reverse: { int: reverse } })
@@ -241,18 +262,20 @@ function masking(graph: OnnxGraph) {
   return {
     attentionBias,
     causalBias(mask: Value, window = Infinity) {
-      const length = graph.op('Shape', [mask], { start: { int: 1 }, end: { int: 2 } })
-      const ones = graph.op('Expand', [graph.float(1), length])
-      const place = graph.op('CumSum', [ones, graph.ints(0)])
-      const across = graph.op('Unsqueeze', [place, graph.ints(0)])
-      const down = graph.op('Unsqueeze', [place, graph.ints(1)])
-      const ago = graph.op('Sub', [down, across])
-      const isHidden = graph.op('Or', [
-        graph.op('Less', [ago, graph.float(0)]),
-        graph.op('GreaterOrEqual', [ago, graph.float(window)]),
-      ])
-      const hidden = graph.op('Mul', [toFloat(isHidden), graph.float(1e9)])
-      return graph.op('Sub', [attentionBias(mask), hidden])
+      const all = seen(mask)
+      const within = () => {
+        const place = placesSeen(all)
+        const across = graph.op('Transpose', [place], { perm: { ints: [0, 2, 1] } })
+        const ago = graph.op('Sub', [place, across])
+        return graph.op('Mul', [all, toFloat(graph.op('Less', [ago, graph.float(window)]))])
+      }
+      const found = window === Infinity ? all : within()
+      const hidden = graph.op('Mul', [graph.op('Sub', [found, graph.float(1)]), graph.float(1e9)])
+      return graph.op('Unsqueeze', [hidden, graph.ints(1)])
+    },
+    causalPositions(table: Value, mask: Value) {
+      const places = graph.op('Squeeze', [placesSeen(seen(mask)), graph.ints(2)])
+      return graph.op('Gather', [table, toInt(graph, places)], { axis: { int: 0 } })
     },
     lastPosition(x: Value, mask: Value) {
       const last = graph.op('Transpose', [ends(mask, 0, 1)], { perm: { ints: [0, 2, 1] } })
@@ -273,13 +296,16 @@ function masking(graph: OnnxGraph) {
   }
 }
 
+function toInt(graph: OnnxGraph, value: Value): Value {
+  return graph.op('Cast', [value], { to: { int: elementType.int32 } })
+}
+
 /**
  * Causal attention in one operator of ONNX Runtime: it turns queries and keys by their positions, shares heads of keys and
  * values among queries, and computes no score that the mask would hide. Positions behind a row's last one are computed as if
  * they were real, which no earlier one sees.
  */
 function causalAttention(graph: OnnxGraph): (parts: CausalAttention<Value>) => Value {
-  const toInt = (value: Value) => graph.op('Cast', [value], { to: { int: elementType.int32 } })
   return ({ query, key, value, heads, keyHeads, headSize, scale, window, ...angles }) => {
     const tables = [halfTable(graph, angles.cos, headSize), halfTable(graph, angles.sin, headSize)]
     // The operator turns heads of multiples of 16 itself.
@@ -300,7 +326,7 @@ function causalAttention(graph: OnnxGraph): (parts: CausalAttention<Value>) => V
       'GroupQueryAttention',
       [
         ...[turned(query, heads), turned(key, keyHeads), value, NOTHING, NOTHING],
-        ...[toInt(last), toInt(positions), ...(turns ? tables : [])],
+        ...[toInt(graph, last), toInt(graph, positions), ...(turns ? tables : [])],
       ],
       {
         num_heads: { int: heads },

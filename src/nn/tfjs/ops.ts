@@ -127,12 +127,30 @@ function masking(
   tf: TensorFlow,
 ): Pick<
   Ops<Tensor>,
-  'attentionBias' | 'causalBias' | 'lastPosition' | 'ends' | 'maskedMean' | 'maskedMax'
+  | 'attentionBias'
+  | 'causalBias'
+  | 'causalPositions'
+  | 'lastPosition'
+  | 'ends'
+  | 'maskedMean'
+  | 'maskedMax'
 > {
   const attentionBias = (mask: Tensor) => {
     const [batch, length] = mask.shape as [number, number]
     return tf.reshape(tf.mul(tf.sub(mask, 1), 1e9), [batch, 1, 1, length])
   }
+  /** Which key each query of a decoder sees, [b, s, s]: (key − 1)·(key − query) = 0 where all see it, or those of its number. */
+  const seen = (mask: Tensor) => {
+    const [, length] = mask.shape as [number, number]
+    const place = tf.cumsum(tf.ones([length]), 0)
+    const isLater = tf.greater(tf.expandDims(place, 0), tf.expandDims(place, 1))
+    const [query, key] = [tf.expandDims(mask, 2), tf.expandDims(mask, 1)]
+    const isOwn = tf.equal(tf.mul(tf.sub(key, 1), tf.sub(key, query)), 0)
+    const isSeen = tf.logicalAnd(tf.logicalAnd(isOwn, tf.greater(key, 0)), tf.logicalNot(isLater))
+    return tf.cast(isSeen, 'float32')
+  }
+  /** How many keys each query sees before itself, [b, s, 1]. */
+  const placesSeen = (all: Tensor) => tf.relu(tf.sub(tf.sum(all, 2, true), 1))
   const ends = (mask: Tensor, first: number, last: number) => {
     const [fromFront, fromBack] = [tf.cumsum(mask, 1), tf.cumsum(mask, 1, false, true)]
     const isEnd = tf.logicalOr(tf.lessEqual(fromFront, first), tf.lessEqual(fromBack, last))
@@ -141,12 +159,16 @@ function masking(
   return {
     attentionBias,
     causalBias(mask, window = Infinity) {
-      const [, length] = mask.shape as [number, number]
-      const place = tf.cumsum(tf.ones([length]), 0)
-      const ago = tf.sub(tf.expandDims(place, 1), tf.expandDims(place, 0))
-      const isHidden = tf.logicalOr(tf.less(ago, 0), tf.greaterEqual(ago, window))
-      return tf.sub(attentionBias(mask), tf.mul(tf.cast(isHidden, 'float32'), 1e9))
+      const all = seen(mask)
+      const within = () => {
+        const place = placesSeen(all)
+        const ago = tf.sub(place, tf.transpose(place, [0, 2, 1]))
+        return tf.mul(all, tf.cast(tf.less(ago, window), 'float32'))
+      }
+      return tf.expandDims(tf.mul(tf.sub(window === Infinity ? all : within(), 1), 1e9), 1)
     },
+    causalPositions: (table, mask) =>
+      tf.gather(table, tf.cast(tf.squeeze(placesSeen(seen(mask)), [2]), 'int32')),
     lastPosition: (x, mask) => tf.matMul(ends(mask, 0, 1), x, true),
     ends,
     maskedMean(x, mask) {

@@ -2,12 +2,13 @@
  * The network forward and backward for a task that learns from texts: its outputs are log-probabilities of tokens, so the
  * vocabulary lies between the network and the loss. It is frozen, and its gradient is known in the forward pass.
  *
- * Rows that are compared are also answered by the base: the same network without the adapter, from the same latents.
+ * Rows that are compared are also answered by the base: the same network without the adapter, from the same latents. Nothing
+ * trains it, so its answer is computed once and kept as long as the latent is.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { methodOf, sitesOf } from '../../adapters/adapter.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
-import type { Adaptation, Latent } from '../../contracts/network.ts'
+import type { Adaptation, Latent, LatentSequence } from '../../contracts/network.ts'
 import type { Ops } from '../../contracts/ops.ts'
 import { tfjsOps } from '../../nn/tfjs/ops.ts'
 import type { TensorFlow } from '../../nn/tfjs/tensorflow.ts'
@@ -16,7 +17,6 @@ import { tokenLogs, type TokenLogs, divergences } from '../../nn/tfjs/vocabulary
 import { openVocabulary } from '../../nn/compiled/vocabulary.ts'
 import { invariant } from '../../platform/errors.ts'
 import { answerOutputs } from '../../nn/answer-outputs.ts'
-import { sequencesOf } from '../../nn/rows.ts'
 import { openCompiledNetwork, type CompiledNetwork, type Compiling } from './compiled-network.ts'
 import {
   presentOf,
@@ -31,25 +31,29 @@ import { padded } from './batch.ts'
 export function openAnswerPass(parts: PassParts, compiling?: Compiling): Pass {
   const { tf } = parts
   const network = openAnswerNetwork(parts, compiling)
-  /** log ρ of the rows that are compared. */
-  const reference = (latents: readonly Latent[]): Float32Array => {
-    const compared = latents.filter(({ isCompared }) => isCompared === true)
-    if (compared.length === 0) return new Float32Array()
-    const rows = answerRows(compared)
-    return network.logs(network.hidden(rows), rows).logs
+  const references = new WeakMap<readonly LatentSequence[], Float32Array>()
+  /** log ρ of a row. By itself, so that its bits do not depend on the rows that it is first asked for with (law 2). */
+  const referenceOf: ReferenceOf = (latent) => {
+    const { sequences = [] } = latent
+    const kept = references.get(sequences)
+    if (kept !== undefined) return kept
+    const rows = answerRows([latent])
+    const { logs } = network.logs(network.hidden(rows), rows)
+    references.set(sequences, logs)
+    return logs
   }
   return {
     outputs(latents, parameters) {
       const rows = answerRows(latents)
       const { logs } = network.logs(network.hidden(rows, parameters), rows)
-      return rowOutputs(latents, logs, reference(latents))
+      return rowOutputs(latents, logs, referenceOf)
     },
     gradients(input, gradientOf) {
       const { latents } = input
       const rows = answerRows(latents)
       return network.gradients(rows, input, (h) => {
         const { logs, slopes } = network.logs(h, rows, { withSlopes: true })
-        const gradient = gradientOf(rowOutputs(latents, logs, reference(latents)))
+        const gradient = gradientOf(rowOutputs(latents, logs, referenceOf))
         const by = tf.tensor(tokenGradient(latents, gradient), [logs.length, 1])
         return tf.mul<tfc.Tensor2D>(tensorAt(slopes ? [slopes] : [], 0), by)
       })
@@ -152,27 +156,36 @@ function forward(
 }
 
 /**
- * Rows of texts side by side for the network, each sequence a row of its own, and the way from the hidden states behind their
- * answers to the outputs that the task learns from, and back.
+ * Rows of texts side by side for the network, with the beginning that the texts of a row share computed once, and the way from the
+ * hidden states behind their answers to the outputs that the task learns from, and back. The mask numbers what each text has of its own.
  */
 interface AnswerRows extends ReturnType<typeof padded> {
-  /** The places, among all sequences × positions, that predict a token of an answer. */
+  /** The places, among all rows × positions, that predict a token of an answer; one may predict a token of several. */
   readonly places: Int32Array
   /** The tokens that they predict. */
   readonly tokens: Int32Array
 }
 
 function answerRows(latents: readonly Latent[]): AnswerRows {
-  const sequences = sequencesOf(latents)
-  const input = padded(sequences)
+  const input = padded(latents)
   const [, length = 0] = input.mask.shape
   const places: number[] = []
   const tokens: number[] = []
-  for (const [row, { from, answer }] of sequences.entries())
-    for (const [at, token] of answer.entries()) {
-      places.push(row * length + from + at)
-      tokens.push(token)
+  for (const [row, { sequences, shared = 0 }] of latents.entries()) {
+    invariant(sequences !== undefined, 'a row without sequences has no answers')
+    const first = row * length
+    let own = first + shared
+    for (const [number, { from, positions, answer }] of sequences.entries()) {
+      for (const [at, token] of answer.entries()) {
+        const position = from + at
+        places.push(position < shared ? first + position : own + position - shared)
+        tokens.push(token)
+      }
+      const end = own + positions - shared
+      input.mask.data.fill(number + 2, own, end)
+      own = end
     }
+  }
   return { ...input, places: Int32Array.from(places), tokens: Int32Array.from(tokens) }
 }
 
@@ -203,23 +216,22 @@ function divergencesOf(
   })
 }
 
-/** Outputs of each row. `reference`: log ρ of the rows that are compared, in their order. */
+type ReferenceOf = (latent: Latent) => Float32Array
+
+/** Outputs of each row, with log ρ where it is compared. */
 function rowOutputs(
   latents: readonly Latent[],
   logs: Float32Array,
-  reference: Float32Array,
+  referenceOf: ReferenceOf,
 ): readonly Float32Array[] {
-  let [at, compared] = [0, 0]
+  let at = 0
   return latents.map((latent) => {
     const lengths = lengthsOf(latent)
-    const count = sum(lengths)
-    const own = logs.subarray(at, at + count)
-    at += count
+    const own = logs.subarray(at, (at += sum(lengths)))
     if (latent.isCompared !== true) return answerOutputs(lengths, own)
-    const both = new Float32Array(2 * count)
+    const both = new Float32Array(2 * own.length)
     both.set(own)
-    both.set(reference.subarray(compared, compared + count), count)
-    compared += count
+    both.set(referenceOf(latent), own.length)
     return answerOutputs(lengths, both)
   })
 }

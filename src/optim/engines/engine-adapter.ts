@@ -191,20 +191,13 @@ export class EngineAdapter implements AdapterEngine {
 
   #groups(rows: readonly Latent[]): readonly number[][] {
     const groupsOf = this.#pass.groupsOf ?? lengthGroups
-    return groupsOf(rows.map(longestOf))
+    return groupsOf(rows.map(({ positions }) => positions))
   }
 }
 
 function openPass(parts: EngineParts): Pass {
   if (parts.task.reads === 'answers') return openAnswerPass(parts, parts.compiling)
   return (parts.compiling && openCompiledPass(parts, parts.compiling)) ?? eagerPass(parts)
-}
-
-/** Positions of its longest sequence: what the row is padded to a group by. */
-function longestOf({ positions, sequences }: Latent): number {
-  return sequences === undefined
-    ? positions
-    : Math.max(...sequences.map((sequence) => sequence.positions))
 }
 
 /** A loop, because `map` takes three times as long, and with `full` there are millions of numbers in each step. */

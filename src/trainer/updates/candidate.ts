@@ -1,7 +1,12 @@
 /** Publishes a finished update as a version: its manifest, its name, and the decision about it. */
 import { recordedConfig, identityOf } from '../../adapters/recorded-config.ts'
 import type { Example } from '../../contracts/example.ts'
-import type { OffPolicyFacts, PromotionDecision, PromotionFacts } from '../../contracts/release.ts'
+import type {
+  KlReport,
+  OffPolicyFacts,
+  PromotionDecision,
+  PromotionFacts,
+} from '../../contracts/release.ts'
 import type { Manifest, ManifestDraft, VersionDraft, LearnedFrom } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { FreshStart, Outcome } from '../../learner/learner-types.ts'
@@ -66,6 +71,7 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm' | 'hasResta
 
 interface CandidateParts extends Pick<Candidate, 'learned' | 'compute' | 'block' | 'trace'> {
   readonly offPolicy?: OffPolicyFacts | undefined
+  readonly kl?: KlReport | undefined
 }
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
@@ -85,8 +91,8 @@ export async function publishCandidate(
   const { bar } = progress
   const held = bar && heldBy(bar, learner.scores, view.score.name)
   if (held === undefined) state.progress.setBar(undefined)
-  const { offPolicy } = facts
-  return publish({ learned, compute, block, trace, offPolicy }, parts, signal, (version) => {
+  const { offPolicy, kl } = facts
+  return publish({ learned, compute, block, trace, offPolicy, kl }, parts, signal, (version) => {
     const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
     const { verdict, reason, isUsual = false, ...more } = decided
     const parts = [change, isUsual ? '' : reason].filter((part) => part !== '')
@@ -169,7 +175,7 @@ async function publish(
 function draftOf(
   version: string,
   decision: PromotionDecision,
-  { learned: learnedNow, compute, block = [], trace, offPolicy }: CandidateParts,
+  { learned: learnedNow, compute, block = [], trace, offPolicy, kl }: CandidateParts,
   loop: LoopParts,
   { learner, progress }: TrainerState,
 ): VersionDraft {
@@ -198,7 +204,7 @@ function draftOf(
     ...(compute && { compute: rounded(compute) }),
     ...(trace && { trace: trace.of(version) }),
     ...(learner.measures.lossGap && { loss_gap: learner.measures.lossGap }),
-    ...(learner.measures.kl && { kl: learner.measures.kl }),
+    ...(kl && { kl }),
     ...(offPolicy && { off_policy: offPolicy }),
     ...(sums && { sums }),
     ...(base.language && { chat_template: base.language.template }),

@@ -47,15 +47,18 @@ export async function evaluateCandidate(
     observeGap({ trained: scores.byHead.slice(0, trained.length), unseen: ofUnseen }, parts)
   }
   if (distant !== undefined) await measureKl(distant, parts, signal)
+  // Where a policy needs it, that of the present weights is always known.
+  const isKnown = distant !== undefined || (!isTrained && needsKl(loop))
+  const { kl } = isKnown ? learner.measures : {}
   if (gate !== undefined) await storeAnswers(gate, scores.withMemory, compared, parts, signal)
   const offPolicy = await offPolicyFacts(compared, parts, signal)
-  return { ...promotionFacts(gate, parts), ...(offPolicy && { offPolicy }) }
+  return { ...promotionFacts(gate, parts), ...(kl && { kl }), ...(offPolicy && { offPolicy }) }
 }
 
 /** Counted, so that they are the same after a crash and on any machine. */
 const [FEWEST_KL_ROWS, MOST_KL_ROWS] = [4, 32]
 
-/** The share of the rows that evaluating a candidate may cost. */
+/** The share of the rows that evaluating a candidate may cost. An update that pays for too few rows is measured in turn, after others of its size. */
 const KL_SHARE = 1 / 2
 
 /** The outputs of the base are computed beside its own. */
@@ -68,7 +71,7 @@ interface KlTurn {
 
 /**
  * The rows on which an update measures how far it has taken the texts of a model from those of its base. Undefined if the task
- * does not answer with texts.
+ * does not answer with texts, or if it is not its turn and no policy needs it.
  */
 function klRows(
   { block }: Pick<GateComparison, 'block'>,
@@ -76,11 +79,15 @@ function klRows(
   { loop, state }: GateParts,
 ): KlTurn | undefined {
   if (loop.task.texts === undefined) return undefined
-  const { learner, heldOut } = state
+  const { learner, heldOut, progress } = state
   const { from, rows } = gateRows(heldOut.rows, learner.remembered, block)
   const some = (from === 'none' ? block : rows).filter(({ target }) => loop.task.isTest(target))
+  if (some.length === 0) return undefined
   const affordable = Math.floor((KL_SHARE * budget) / KL_ROW_COST)
   const count = Math.min(MOST_KL_ROWS, Math.max(FEWEST_KL_ROWS, affordable))
+  const turns = Math.ceil(count / Math.max(1, affordable))
+  const isTurn = learner.measures.kl === undefined || progress.state.next % turns === 0
+  if (!isTurn && !needsKl(loop)) return undefined
   return { rows: some.slice(0, count), from: from === 'none' ? 'new' : from }
 }
 
@@ -91,6 +98,10 @@ async function measureKl(
 ): Promise<void> {
   await drive(state.learner.measures.measureKl(rows, from), latents, signal)
   state.learnerStateChanged()
+}
+
+function needsKl({ policies }: GateParts['loop']): boolean {
+  return policies.promotion.needs?.kl === true
 }
 
 /** For each of the two kinds, this share of the rows that evaluating a candidate may cost. */

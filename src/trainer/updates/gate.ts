@@ -130,9 +130,9 @@ export function promotionFacts(
   parts: RestoreVersion,
 ): Omit<PromotionFacts, 'version'> {
   const { loop, state } = parts
-  const { scores: prequential, scoreboard, measures } = state.learner
-  const [sliceGap, kl] = [scoreboard.quality.sliceGap, measures.kl]
-  const ofLine = { prequential, ...(sliceGap && { sliceGap }), ...(kl && { kl }) }
+  const { scores: prequential, scoreboard } = state.learner
+  const { sliceGap } = scoreboard.quality
+  const ofLine = { prequential, ...(sliceGap && { sliceGap }) }
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   if (turn === undefined) return { rows: 0, from: 'none', candidate: none, ...ofLine }
   const { from, rows } = turn

@@ -5,8 +5,7 @@
 import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/example.ts'
-import type { UpdateSize } from '../../evaluation/gate-rows.ts'
-import type { FreshStart, Outcome, TrainPlan } from '../../learner/learner-types.ts'
+import type { FreshStart, Outcome } from '../../learner/learner-types.ts'
 import { consultKept, releaseKeptBack } from '../admission/quarantine.ts'
 import { drive } from '../sources/latents.ts'
 import { publishCandidate, type Candidate, type PublishedVersion } from './candidate.ts'
@@ -73,8 +72,7 @@ export class Updater {
       return goBack(target, outcome.reason, this.#parts, signal)
     }
     const scaledBack = this.#takeResult(outcome, start)
-    const size = sizeOf(outcome, loop.train)
-    const compared = { before: before.weights, block, size }
+    const compared = { before: before.weights, block, size: outcome }
     const facts = await evaluateCandidate(compared, this.#parts, signal)
     const compute = cost.ended()
     const evaluated = state.progress.state.next
@@ -175,7 +173,7 @@ export class Updater {
     if (state.learner.memoryPublished()) state.learnerChanged()
     const before = state.learnerState.weights
     const { batch, replay_batch } = loop.train
-    const size = { learned: batch, steps: 1, stepRows: batch + replay_batch }
+    const size = { learned: batch, steps: 1, rows: batch + replay_batch }
     const compared = { before, block: [], size }
     const onlyMemory = { isTrained: false }
     const facts = await evaluateCandidate(compared, this.#parts, signal, onlyMemory)
@@ -252,10 +250,6 @@ export class Updater {
 function learnedOf(block: readonly Example[], { unlearned = [] }: Outcome): readonly Example[] {
   const left = new Set(unlearned.map(({ key }) => key))
   return block.filter(({ key }) => !left.has(key))
-}
-
-function sizeOf({ learned, passes, steps }: Outcome, { replay_batch }: TrainPlan): UpdateSize {
-  return { learned, steps, stepRows: learned * passes + steps * replay_batch }
 }
 
 async function unlessNotFinite<Result>(publishing: Promise<Result>): Promise<Result | CodedError> {
