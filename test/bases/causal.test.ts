@@ -200,6 +200,8 @@ describe('a decoder', () => {
   it('is refused with the field that would make another network', async () => {
     const cases: readonly [object, string][] = [
       [{ model_type: 'gpt_neox' }, 'model_type'],
+      // The one that reads pictures, too.
+      [{ model_type: 'gemma3' }, 'model_type'],
       [{ rope_parameters: { rope_type: 'yarn' } }, 'rope_type'],
       [{ rope_scaling: { type: 'dynamic', factor: 2 } }, 'rope_type'],
       [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],

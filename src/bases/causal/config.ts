@@ -199,7 +199,7 @@ function slowedIn(file: GgufFile, headSize: number, factor: number): Pick<Angles
 function familyOf(field: string, value: unknown) {
   const found = typeof value === 'string' && Object.hasOwn(families, value) && families[value]
   if (found) return found
-  throw unsupported(field, value)
+  throw unsupported(field, value, Object.keys(families).join(', '))
 }
 
 /** Bounds on the sizes that a file may claim, checked before anything is allocated: far above those of real models. */
