@@ -62,6 +62,7 @@ export function processorTime(): () => number {
  */
 const [LEAST_MS, MOST_MS] = [20, 500]
 const MS_PER_CHARACTER = 0.008
+const AGAIN = new Error('it took too long for the first time')
 /** False alarms may follow each other so fast. */
 const ALARM_MS = 60_000
 
@@ -74,8 +75,8 @@ export interface LimitedWork<Result> {
 }
 
 /**
- * The same for work that each request needs. A call that takes too long closes it: all later calls fail at once, so that the
- * loop stands still only once. Because other threads of the process may have spent the time, one then tries the same work
+ * The same for work that each request needs. A call that takes too long twice in a row, as no collection of garbage makes it, closes
+ * it: all later calls fail at once, so that the loop stands still only once. Because other threads of the process may have spent the time, one then tries the same work
  * elsewhere: if it can be done there, calls are made again, after a second such alarm a minute later.
  */
 export function timeLimit(late: () => Error) {
@@ -84,6 +85,11 @@ export function timeLimit(late: () => Error) {
   return <Result>({ size, run, tryElsewhere }: LimitedWork<Result>): Result => {
     if (systemClock.monotonicMs() < closedUntilMs) throw late()
     const limitMs = Math.min(MOST_MS, LEAST_MS + Math.floor(MS_PER_CHARACTER * size))
+    try {
+      return withinTime(limitMs, run, () => AGAIN)
+    } catch (error) {
+      if (error !== AGAIN) throw error
+    }
     return withinTime(limitMs, run, () => {
       closedUntilMs = Infinity
       void tryElsewhere().then((isPossible) => {

@@ -22,6 +22,15 @@ test('work that takes too long elsewhere as well is never begun again', async ()
   expect(tryElsewhere).toHaveBeenCalledOnce()
 })
 
+test('work that takes too long once, as it does while garbage is collected, is done again', () => {
+  const run = vi.fn(soon).mockImplementationOnce(endless)
+  const tryElsewhere = vi.fn(() => Promise.resolve(false))
+  const limit = timeLimit(late)
+  expect(limit({ size: 1, run, tryElsewhere })).toBe('done')
+  expect(limit({ size: 1, run, tryElsewhere })).toBe('done')
+  expect(tryElsewhere).not.toHaveBeenCalled()
+})
+
 test('work that another thread can do is begun again, at once after one such alarm and not after two', async () => {
   const limit = timeLimit(late)
   const tryElsewhere = () => Promise.resolve(true)
