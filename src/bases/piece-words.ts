@@ -10,7 +10,7 @@ type Part = Readonly<Record<string, Json | undefined>>
 export function cutByWord(definition: Json): Json | undefined {
   const { model, pre_tokenizer: cut, normalizer } = definition as Part
   const { type, vocab } = (model ?? {}) as Part
-  // Gemma cuts at spaces, of which its normalizer leaves none.
+  // Gemma cuts at spaces, but its normalizer has replaced them all.
   const isWhole = (cut ?? null) === null || (isOf(cut, 'Split') && writesSpaces(normalizer))
   if (type !== 'BPE' || !isWhole) return undefined
   const tokens = Object.keys((vocab ?? {}) as object)

@@ -75,9 +75,10 @@ export interface LimitedWork<Result> {
 }
 
 /**
- * The same for work that each request needs. A call that takes too long twice in a row, as no collection of garbage makes it, closes
- * it: all later calls fail at once, so that the loop stands still only once. Because other threads of the process may have spent the time, one then tries the same work
- * elsewhere: if it can be done there, calls are made again, after a second such alarm a minute later.
+ * The same for work that each request needs. A call that takes too long is repeated, because a collection of garbage may have
+ * spent the time; if it takes too long again, it closes the way: all later calls fail at once, so that the loop stands still only
+ * once. Other threads of the process may have spent the time too, so one of them then tries the same work: if it can be done there,
+ * calls are made again, after a second such alarm a minute later.
  */
 export function timeLimit(late: () => Error) {
   let closedUntilMs = -Infinity

@@ -10,6 +10,16 @@ import { openHttp } from './http.mjs'
 
 const program = fileURLToPath(new URL('../../../dist/program/src/cli/main.js', import.meta.url))
 
+/** Asks for the model until it has learned what `wait_for` of the path names: an update on a busy machine may take longer than a request. */
+export async function untilLearned(http, path) {
+  for (;;) {
+    const { status, body } = await http.get(path)
+    if (status === 200) return
+    if (body.code !== 'POSITION_NOT_REACHED' || body.trainer !== 'running')
+      throw new Error(`learning: ${JSON.stringify(body)}`)
+  }
+}
+
 /**
  * `models` as in a config file. `restart` starts it again on the same data after it ended; `stop` ends it in order and
  * removes the data unless `keep` says otherwise. `env`: of its environment.

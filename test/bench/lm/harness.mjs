@@ -23,7 +23,7 @@ import { stringify } from 'yaml'
 import { openBase } from '../../../dist/src/config/model-parts.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
 import { userCache } from '../../../dist/src/platform/user-cache.js'
-import { startDaemon } from '../lib/daemon.mjs'
+import { startDaemon, untilLearned } from '../lib/daemon.mjs'
 import { machine, round, say } from '../lib/figures.mjs'
 import { pythonOnPeft } from '../lib/python-on-peft.mjs'
 import { openResults } from '../lib/results.mjs'
@@ -99,9 +99,9 @@ async function compared({ rows: count, seed }) {
     const events = rows.slice(count, count + TAUGHT).map(({ text, label }, at) => ({
       ...{ id: `e${at}`, input: { text: asked(text) }, completion: ` ${label}` },
     }))
-    const { body } = await daemon.http.post('/v1/models/model/feedback', { events })
-    const learned = `/v1/models/model?wait_for=${body.position}`
-    while ((await daemon.http.get(learned)).status === 504) say('it learns')
+    const { status, body } = await daemon.http.post('/v1/models/model/feedback', { events })
+    if (status !== 202) throw new Error(`feedback: ${JSON.stringify(body)}`)
+    await untilLearned(daemon.http, `/v1/models/model?wait_for=${body.position}`)
     const adapter = join(folder, 'adapter')
     await run(process.execPath, [cli, 'export', '--config', daemon.configFile, '--to', adapter])
     return { base, taught: await harness.both(daemon, adapter) }

@@ -5,8 +5,7 @@
  *
  *   npm run bench -- lm practice [--prompts 24] [--rounds 2] [--questions 20] [--seeds 1] [--only brief] [--fresh]
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,7 +14,7 @@ import { conversation } from '../../../dist/src/cli/demo/chat/daemon.js'
 import { taughtTopics, validationQuestions } from '../../../dist/src/cli/demo/chat/data.js'
 import { openLosses } from '../../../dist/src/cli/demo/chat/losses.js'
 import { parseConfig } from '../../../dist/src/config/config.js'
-import { startDaemon } from '../lib/daemon.mjs'
+import { startDaemon, untilLearned } from '../lib/daemon.mjs'
 import { mean, round, say, spread } from '../lib/figures.mjs'
 import { render } from '../lib/render.mjs'
 import { lmResults, shuffledBy } from './learner.mjs'
@@ -147,8 +146,7 @@ async function practiseLot({ http }, questions, samples) {
     position = answer.position ?? position
   }
   const wrote = performance.now()
-  const learned = `/v1/models/support?wait_for=${position}`
-  while (position !== undefined && (await http.get(learned)).status === 504) say('it learns')
+  if (position !== undefined) await untilLearned(http, `/v1/models/support?wait_for=${position}`)
   const [writing, learning] = [wrote - began, performance.now() - wrote].map((ms) =>
     round(ms / 1000),
   )

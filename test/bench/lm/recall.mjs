@@ -11,7 +11,7 @@ import { parse } from 'yaml'
 import { conversation } from '../../../dist/src/cli/demo/chat/daemon.js'
 import { validationQuestions } from '../../../dist/src/cli/demo/chat/data.js'
 import { openRandom } from '../../../dist/src/platform/random.js'
-import { startDaemon } from '../lib/daemon.mjs'
+import { startDaemon, untilLearned } from '../lib/daemon.mjs'
 import { round, say, spread } from '../lib/figures.mjs'
 import { render } from '../lib/render.mjs'
 import { lmResults } from './learner.mjs'
@@ -208,13 +208,9 @@ async function teach({ http }, events) {
   return body.position
 }
 
-/** Until a version that has learned them answers; a request waits for minutes, an update on a busy machine may take longer. */
-async function learned(daemon, position) {
-  if (position === undefined) return
-  const { status, body } = await daemon.http.get(`/v1/models/support?wait_for=${position}`)
-  if (body.code === 'POSITION_NOT_REACHED' && body.trainer === 'running')
-    return learned(daemon, position)
-  if (status !== 200) throw new Error(`learning: ${JSON.stringify(body)}`)
+/** Until a version that has learned them answers. */
+async function learned({ http }, position) {
+  if (position !== undefined) await untilLearned(http, `/v1/models/support?wait_for=${position}`)
 }
 
 /** `position`: of the feedback that the answers have to include. `from`: the number of the first fact. */
