@@ -15,7 +15,7 @@ import {
 import { latestOf } from './fleet-state.ts'
 import { acceptedBy, Fleet, isFull, lessons, sleep, startAsking, until } from './fleet-world.ts'
 
-const BATCH = 1000
+const BATCH = isFull ? 1000 : 400
 const BROKER_AWAY_MS = isFull ? [15_000, 60_000] : [5000]
 const REDIS_AWAY_MS = isFull ? 60_000 : 8000
 // What was promised is asked of quiet cores, where the full faults are run; in the usual run they are shared with other tests.

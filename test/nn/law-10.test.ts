@@ -70,7 +70,10 @@ afterAll(async () => {
 
 const plans = bases.flatMap((base) =>
   Object.values<MethodPlugin>(methods).flatMap((method) =>
-    ([0, 1, 'all'] as const).map((reach) => planOf(base, method, reach)),
+    // The whole of use-lite takes seconds, and where a tail begins is tried on the others.
+    (base.name === 'use-lite' ? ([1] as const) : ([0, 1, 'all'] as const)).map((reach) =>
+      planOf(base, method, reach),
+    ),
   ),
 )
 /** Knobs that change an equation; others are folded away, or change sizes alone. */

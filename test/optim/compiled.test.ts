@@ -23,7 +23,7 @@ import { classificationOf } from '../tasks/classification-of.ts'
 import { bytesOf, grow, labelled, not, randomAdapter, tf } from '../trainer/rig.ts'
 
 /** Enough for what a policy or a rate does every few steps. */
-const STEPS = 20
+const STEPS = 12
 /** Enough for what an equation does: each group of lengths twice, the second time with moments. */
 const FEWER_STEPS = 8
 const labels = ['a', 'b', 'c']

@@ -13,7 +13,8 @@ import { planOf } from './fleet-plan.ts'
 /** Rare stories, beside those that come first: an event that is given up and waits again between two saves. */
 const telling = [7903, 8125]
 
-const { SEED, SEEDS = '150', FROM } = env
+const { SEED, FROM, ANTIKYTHERA_FAULTS } = env
+const { SEEDS = ANTIKYTHERA_FAULTS === 'full' ? '500' : '60' } = env
 const range = Array.from({ length: Number(SEEDS) }, (_, at) => Number(FROM ?? 0) + at)
 const seeds =
   SEED === undefined ? [...(FROM === undefined ? telling : []), ...range] : [Number(SEED)]

@@ -5,9 +5,9 @@ import { finalState } from '../trainer/final-state.ts'
 import { runToEnd, type Setting, type World } from '../trainer/world.ts'
 import { runWithCrashes } from './lives.ts'
 
-/** The seeds below `count`, or below SEEDS; only SEED, to repeat one world. */
-export function seedsBelow(count: number): readonly number[] {
-  const { SEED, SEEDS = count } = env
+/** The seeds below `few`, with `ANTIKYTHERA_FAULTS=full` below `many`, or below SEEDS; only SEED, to repeat one world. */
+export function seedsBelow(few: number, many = few): readonly number[] {
+  const { SEED, ANTIKYTHERA_FAULTS, SEEDS = ANTIKYTHERA_FAULTS === 'full' ? many : few } = env
   if (SEED !== undefined) return [Number(SEED)]
   return Array.from({ length: Number(SEEDS) }, (_, at) => at)
 }

@@ -8,9 +8,10 @@ import { policies } from '../../src/plugins.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { openWorld, runToEnd, type Setting, type World } from '../trainer/world.ts'
 import { runWithCrashes } from './lives.ts'
+import { seedsBelow } from './random-deaths.ts'
 import { predictionsOf, settingOf, streamsOf } from './scenario.ts'
 
-const seeds = [1, 2, 3, 4, 5, 6]
+const seeds = seedsBelow(3, 12)
 
 for (const policy of Object.keys(policies.replay))
   test(`a crash at any instant changes nothing with ${policy}`, { timeout: 120_000 }, async () => {

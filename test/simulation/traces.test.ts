@@ -11,7 +11,7 @@ import { runWithCrashes } from './lives.ts'
 import { seedsBelow } from './random-deaths.ts'
 import { predictionsOf, settingOf, streamsOf } from './scenario.ts'
 
-const seeds = seedsBelow(20)
+const seeds = seedsBelow(10, 40)
 
 test(
   'whatever the instants of its deaths, versions name the same traces',
