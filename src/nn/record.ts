@@ -11,21 +11,28 @@ import type { Base } from '../contracts/base.ts'
 import type { NetworkInput } from '../contracts/network.ts'
 import type { Ops } from '../contracts/ops.ts'
 import type { TaskHead } from '../contracts/task.ts'
+import { BeginningRecorder, HIDDEN } from './onnx/beginning.ts'
+import type { CacheShape } from './onnx/decoding/cached-attention.ts'
 import { OnnxGraph, type Value } from './onnx/graph.ts'
 import { onnxOps } from './onnx/ops.ts'
 
 /** An ONNX model, in memory that worker threads share. */
 export type OnnxModel = Uint8Array<SharedArrayBuffer>
 
+export interface RecordedTrunk {
+  readonly model: OnnxModel
+  /** Of the keys and values that rows may begin with; absent = it has no causal attention. */
+  readonly beginning?: CacheShape | undefined
+}
+
 /** Output `hidden` [batch, positions, width]. */
-export function recordTrunk(base: Base, cut: number): OnnxModel {
-  return recordGraph({
-    weights: base.weights,
-    quantize: base.quantize,
-    build: (_ops, graph, trunkOps) => ({
-      hidden: base.network.trunk(trunkOps, networkInput(base, graph), cut),
-    }),
-  })
+export function recordTrunk(base: Base, cut: number): RecordedTrunk {
+  const { weights, quantize, network } = base
+  const graph = new OnnxGraph()
+  const beginning = new BeginningRecorder(graph)
+  const ops = onnxOps({ graph, weights, paramRanks: new Map(), quantize, beginning })
+  graph.output(HIDDEN, network.trunk(ops, networkInput(base, graph), cut))
+  return { model: graph.layOut(), beginning: beginning.shape }
 }
 
 export interface ServingParts {

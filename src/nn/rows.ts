@@ -6,15 +6,22 @@ import { invariant } from '../platform/errors.ts'
 import type { Base } from '../contracts/base.ts'
 import type { Feeds } from './onnx/session.ts'
 
+/** How latents are computed. */
+export interface RowReader {
+  whole(row: EncodedRow): Promise<Latent>
+  /** Of what texts begin with, then of what each has behind it, which may be nothing. Absent = texts are read whole. */
+  once?(beginning: EncodedRow, ends: readonly Int32Array[]): Promise<readonly Latent[]>
+}
+
+/** Shorter beginnings are read with each text: a run costs about what so many positions cost. */
+const LEAST_SHARED = 16
+
 /**
- * The latent of a row from those of its sequences, such as a prompt with each of two answers: every sequence is computed by itself,
- * as if it were a row, and the beginning that all share is kept of the first one. The last token of each predicts nothing, and is not computed.
+ * The latent of a row from those of its sequences, such as a prompt with each of two answers: the beginning that all share is
+ * computed once, or kept of the first one. The last token of each predicts nothing, and is not computed.
  */
-export async function latentOfRow(
-  row: EncodedRow,
-  compute: (row: EncodedRow) => Promise<Latent>,
-): Promise<Latent> {
-  if (row.sequences === undefined) return compute(row)
+export async function latentOfRow(row: EncodedRow, reader: RowReader): Promise<Latent> {
+  if (row.sequences === undefined) return reader.whole(row)
   const parts: { readonly ids: Int32Array; readonly from: number; readonly answer: Int32Array }[] =
     []
   let at = 0
@@ -24,12 +31,33 @@ export async function latentOfRow(
     parts.push({ ids: ids.slice(0, -1), from: answerFrom - 1, answer: ids.slice(answerFrom) })
     at += length
   }
-  const latents = await Promise.all(parts.map(({ ids }) => compute({ data: ids })))
   const sequences = parts.map(({ ids, from, answer }): LatentSequence => {
     return { positions: ids.length, from, answer }
   })
-  const shared = sharedBeginning(parts.map(({ ids }) => ids))
-  return { ...joined(latents, shared), sequences, ...(row.isCompared && { isCompared: true }) }
+  const texts = parts.map(({ ids }) => ids)
+  const shared = sharedBeginning(texts)
+  const latent = joined(await latentsOf(texts, shared, reader))
+  return { ...latent, shared, sequences, ...(row.isCompared && { isCompared: true }) }
+}
+
+/** Parts of the row, in order: the shared beginning, with or without the rest of the first text, and what each further one has of its own. */
+async function latentsOf(
+  texts: readonly Int32Array[],
+  shared: number,
+  reader: RowReader,
+): Promise<readonly Latent[]> {
+  const [first] = texts
+  if (first !== undefined && texts.length > 1 && shared >= LEAST_SHARED && reader.once) {
+    const ends = texts.map((ids) => ids.subarray(shared))
+    return reader.once({ data: first.subarray(0, shared) }, ends)
+  }
+  const whole = await Promise.all(texts.map((data) => reader.whole({ data })))
+  return whole.map((latent, at) => {
+    const { data, width, positions } = latent
+    return at === 0
+      ? latent
+      : { width, positions: positions - shared, data: data.subarray(shared * width) }
+  })
 }
 
 /** How many leading tokens are the same in all. */
@@ -39,19 +67,19 @@ function sharedBeginning([first, ...others]: readonly Int32Array[]): number {
   return end === -1 ? first.length : end
 }
 
-function joined(latents: readonly Latent[], shared: number): Latent {
+function joined(latents: readonly Latent[]): Latent {
   const [first] = latents
   invariant(first !== undefined, 'a row has a sequence')
-  if (latents.length === 1) return { ...first, shared }
+  if (latents.length === 1) return first
   const { width } = first
-  const parts = latents.map(({ data }, at) => (at === 0 ? data : data.subarray(shared * width)))
-  const data = new Float32Array(parts.reduce((sum, each) => sum + each.length, 0))
+  const positions = latents.reduce((sum, each) => sum + each.positions, 0)
+  const data = new Float32Array(positions * width)
   let at = 0
-  for (const part of parts) {
-    data.set(part, at)
-    at += part.length
+  for (const part of latents) {
+    data.set(part.data, at)
+    at += part.data.length
   }
-  return { positions: data.length / width, width, data, shared }
+  return { positions, width, data }
 }
 
 /**

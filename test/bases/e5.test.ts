@@ -139,7 +139,7 @@ describe('the container of e5', () => {
       each.name === 'emb.word' ? blocks('emb.word', rows) : each,
     )
     const base = await opened(e5File({ sizes: [WIDTH, 1, 2, WIDTH, rows, 8, 1], tensors }))
-    const model = recordTrunk(base, 0)
+    const { model } = recordTrunk(base, 0)
     expect(model.byteLength).toBeLessThan(0.7 * rows * WIDTH)
     const widened = new Map(
       [...base.weights].map(([name, { shape, data }]) => [name, { shape, data }]),
@@ -149,7 +149,7 @@ describe('the container of e5', () => {
       ...[-4, -3.5, -3],
       ...[3.5, 3, 2.5],
     ])
-    const wide = recordTrunk({ ...base, weights: widened }, 0)
+    const { model: wide } = recordTrunk({ ...base, weights: widened }, 0)
     const feeds = {
       ids: { shape: [1, 4], data: Int32Array.of(0, 5, 4095, 2) },
       mask: { shape: [1, 4], data: new Float32Array(4).fill(1) },

@@ -1,8 +1,8 @@
 /** What texts of a row have in common is computed once, and so is the answer of the base: with the numbers of texts that lie apart. */
 import { expect, test } from 'vitest'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
-import type { EncodedRow, Latent } from '../../src/contracts/network.ts'
-import { latentOfRow } from '../../src/nn/rows.ts'
+import type { Latent } from '../../src/contracts/network.ts'
+import { latentOfRow, type RowReader } from '../../src/nn/rows.ts'
 import { openTiny } from '../nn/tiny-language.ts'
 import { openTexts, textPlan, textRows, tf, type TextPlan } from '../tasks/texts.ts'
 import { randomAdapter } from '../trainer/rig.ts'
@@ -23,8 +23,37 @@ const open = (isCompiled: boolean, of: TextPlan = plan) =>
   })
 
 /** A latent whose positions are their tokens. */
-const byToken = async ({ data }: EncodedRow): Promise<Latent> =>
-  Promise.resolve({ positions: data.length, width: 1, data: Float32Array.from(data) })
+const byToken: RowReader = {
+  whole: ({ data }) =>
+    Promise.resolve({ positions: data.length, width: 1, data: Float32Array.from(data) }),
+}
+
+test('a long beginning is read once, a short one with each text', async () => {
+  const read: number[][] = []
+  const whole: RowReader['whole'] = (row) => {
+    read.push([...row.data])
+    return byToken.whole(row)
+  }
+  const reader: RowReader = {
+    whole,
+    once: (row, ends) => Promise.all([row, ...ends.map((data) => ({ data }))].map(whole)),
+  }
+  const latentOf = async (shared: number) => {
+    read.length = 0
+    const prompt = Array.from({ length: shared }, (_, at) => at)
+    const texts = [
+      [...prompt, 100, 101],
+      [...prompt, 200, 201, 202],
+    ]
+    const sequences = texts.map(({ length }) => ({ length, answerFrom: shared }))
+    const latent = await latentOfRow({ data: Int32Array.from(texts.flat()), sequences }, reader)
+    expect([...latent.data]).toEqual([...prompt, 100, 200, 201])
+    expect(latent).toMatchObject({ shared, positions: shared + 3 })
+    return read.map(({ length }) => length)
+  }
+  expect(await latentOf(16)).toEqual([16, 1, 2])
+  expect(await latentOf(15)).toEqual([16, 17])
+})
 
 test('a row keeps the beginning of its texts once, however long it is', async () => {
   const latentOf = (...texts: readonly (readonly [number[], number])[]) =>

@@ -9,6 +9,7 @@ import type { Base } from '../../contracts/base.ts'
 import type { Ops, CausalAttention } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { BLOCK } from '../block-table.ts'
+import type { BeginningRecorder } from './beginning.ts'
 import { type OnnxGraph, type Value, elementType } from './graph.ts'
 import { quantizedProducts } from './quantize.ts'
 
@@ -37,9 +38,12 @@ export interface OnnxOpsParts {
   readonly alone?: boolean | undefined
   /** Products with the base's matrices are computed in 8 bits. */
   readonly quantize?: Base['quantize']
+  /** Attention also reads the keys and values of what the rows of a run begin with. */
+  readonly beginning?: BeginningRecorder | undefined
 }
 
-export function onnxOps({ graph, weights, paramRanks, alone, quantize }: OnnxOpsParts): Ops<Value> {
+export function onnxOps(parts: OnnxOpsParts): Ops<Value> {
+  const { graph, weights, paramRanks, alone, quantize, beginning } = parts
   return {
     weight(name) {
       const tensor = weights.get(name)
@@ -53,7 +57,7 @@ export function onnxOps({ graph, weights, paramRanks, alone, quantize }: OnnxOps
     ...normalizing(graph),
     ...shaping(graph),
     ...masking(graph),
-    causalAttention: causalAttention(graph),
+    causalAttention: causalAttention(graph, beginning),
   }
 }
 
@@ -305,36 +309,48 @@ function toInt(graph: OnnxGraph, value: Value): Value {
  * values among queries, and computes no score that the mask would hide. Positions behind a row's last one are computed as if
  * they were real, which no earlier one sees.
  */
-function causalAttention(graph: OnnxGraph): (parts: CausalAttention<Value>) => Value {
+function causalAttention(
+  graph: OnnxGraph,
+  beginning?: BeginningRecorder,
+): (parts: CausalAttention<Value>) => Value {
   return ({ query, key, value, heads, keyHeads, headSize, scale, window, ...angles }) => {
     const tables = [halfTable(graph, angles.cos, headSize), halfTable(graph, angles.sin, headSize)]
     // The operator turns heads of multiples of 16 itself.
     const turns = headSize % 16 === 0
-    const turned = (x: Value, count: number) =>
+    const turned = (x: Value, count: number, from: Value) =>
       turns
         ? x
         : graph.op(
             'RotaryEmbedding',
-            [x, graph.ints(0), ...tables],
+            [x, from, ...tables],
             { num_heads: { int: count }, rotary_embedding_dim: { int: 0 } },
             'com.microsoft',
           )
     const rows = graph.op('Shape', [query], { start: { int: 0 }, end: { int: 1 } })
-    const positions = graph.op('Shape', [query], { start: { int: 1 }, end: { int: 2 } })
-    const last = graph.op('Expand', [graph.op('Sub', [positions, graph.ints(1)]), rows])
-    return graph.op(
-      'GroupQueryAttention',
-      [
-        ...[turned(query, heads), turned(key, keyHeads), value, NOTHING, NOTHING],
-        ...[toInt(graph, last), toInt(graph, positions), ...(turns ? tables : [])],
-      ],
-      {
-        num_heads: { int: heads },
-        kv_num_heads: { int: keyHeads },
-        do_rotary: { int: turns ? 1 : 0 },
-        ...scoring({ scale, window }),
-      },
-      'com.microsoft',
+    const own = graph.op('Shape', [query], { start: { int: 1 }, end: { int: 2 } })
+    const attend = (earlier: readonly [Value, Value], from: Value, positions: Value) => {
+      const last = graph.op('Expand', [graph.op('Sub', [positions, graph.ints(1)]), rows])
+      return graph.several(
+        beginning === undefined ? 0 : 2,
+        'GroupQueryAttention',
+        [
+          ...[turned(query, heads, from), turned(key, keyHeads, from), value, ...earlier],
+          ...[toInt(graph, last), toInt(graph, positions)],
+          ...(turns ? tables : beginning ? [NOTHING, NOTHING] : []),
+          ...(beginning ? [NOTHING, NOTHING, noSink(graph, heads)] : []),
+        ],
+        {
+          num_heads: { int: heads },
+          kv_num_heads: { int: keyHeads },
+          do_rotary: { int: turns ? 1 : 0 },
+          ...scoring({ scale, window }),
+        },
+        'com.microsoft',
+      )
+    }
+    if (beginning === undefined) return attend([NOTHING, NOTHING], graph.ints(0), own)[0]
+    return beginning.record({ keyHeads, headSize }, (earlier, from) =>
+      attend(earlier, from, graph.op('Add', [from, own])),
     )
   }
 }
@@ -345,6 +361,14 @@ export function scoring({ scale, window }: Pick<CausalAttention<Value>, 'scale' 
     scale: { float: scale },
     ...(window !== undefined && { local_window_size: { int: window } }),
   }
+}
+
+/**
+ * A score of each head that takes nothing from the others. It keeps the operator from its tiled kernel, which it takes where keys
+ * and values are put out: there a position's bits depend on how many there are beside it.
+ */
+function noSink(graph: OnnxGraph, heads: number): Value {
+  return graph.op('Expand', [graph.float(-1e30), graph.ints(heads)])
 }
 
 /** An input that is left out: no keys and values of earlier positions. */

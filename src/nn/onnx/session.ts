@@ -22,7 +22,8 @@ export type OrtTensor = Tensor
 export interface OnnxSession {
   /** The inputs of the graph; other feeds are ignored. */
   readonly inputNames: readonly string[]
-  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Feeds>
+  /** `wanted`: its outputs; absent = all. */
+  run(feeds: Readonly<Record<string, OrtTensor>>, wanted?: readonly string[]): Promise<Feeds>
   close(): Promise<void>
 }
 
@@ -43,12 +44,12 @@ export async function openSession(model: Uint8Array, threads = 1): Promise<OnnxS
       optimization: { disable_specified_optimizers: 'BiasGeluFusion' },
     },
   })
-  const { inputNames } = session
+  const { inputNames, outputNames } = session
   return {
     inputNames,
-    async run(feeds) {
-      const wanted = inputNames.filter((name) => name in feeds)
-      const outputs = await session.run(pick(feeds, wanted))
+    async run(feeds, wanted = outputNames) {
+      const read = inputNames.filter((name) => name in feeds)
+      const outputs = await session.run(pick(feeds, read), wanted)
       return Object.fromEntries(
         Object.entries(outputs).map(([name, value]) => [name, plain(value)]),
       )

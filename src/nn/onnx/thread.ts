@@ -97,6 +97,8 @@ export interface AdapterTensors {
 export interface OrtRun {
   readonly session: string
   readonly feeds: Feeds
+  /** Those that are copied out of the runtime; absent = all. */
+  readonly outputs?: readonly string[]
   /** The adapters of the run, all held; the feed `row_adapter` names one for each row, by its place in this list. */
   readonly held?: readonly string[]
 }

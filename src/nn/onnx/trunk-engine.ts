@@ -14,7 +14,9 @@ import { positionsOf, valuesOf } from '../../payloads/rows.ts'
 import { isUntouched } from '../head-input.ts'
 import { numbersIn } from '../js/tape.ts'
 import { recordTrunk } from '../record.ts'
-import { latentOfRow, feedsOf, paddedPositions } from '../rows.ts'
+import { latentOfRow, feedsOf, paddedPositions, type RowReader } from '../rows.ts'
+import { BeginningReader, HIDDEN, latentsIn, noBeginning } from './beginning.ts'
+import type { CacheShape } from './decoding/cached-attention.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from './pool.ts'
 
 /** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
@@ -31,16 +33,27 @@ export async function openTrunkEngine(
   const isLarge = 4 * numbersIn(base.weights) >= LARGE
   const [workers, threads] = isLarge ? [1, trunkWorkers] : [trunkWorkers, 1]
   const pool = openOrtPool({ workers, threads, ...options })
+  let shape: CacheShape | undefined
+  const record = () => {
+    const { model, beginning } = recordTrunk(base, cut)
+    shape = beginning
+    return model
+  }
   await pool
-    .addSession(SESSION, () => recordTrunk(base, cut))
+    .addSession(SESSION, record)
     .then(async () => (base.quantize === undefined ? undefined : proveInt8(pool)))
     .catch(async (error: unknown) => {
       await pool.close()
       throw error
     })
-  const runs = new RunsByLength((rows) => latentsOf(pool, rows, base))
+  const runs = new RunsByLength((rows) => latentsOf(pool, rows, base, shape))
+  const continued = shape && new BeginningReader(pool, SESSION, base, shape)
+  const reader: RowReader = {
+    whole: (row) => runs.add(row),
+    ...(continued && { once: (row, ends) => continued.read(row, ends) }),
+  }
   return {
-    encode: (rows) => Promise.all(rows.map((row) => latentOfRow(row, (each) => runs.add(each)))),
+    encode: (rows) => Promise.all(rows.map((row) => latentOfRow(row, reader))),
     close: () => pool.close(),
   }
 }
@@ -52,6 +65,7 @@ async function latentsOf(
   pool: OrtPool,
   rows: readonly EncodedRow[],
   base: Base,
+  shape: CacheShape | undefined,
 ): Promise<readonly Latent[]> {
   const [first] = rows
   invariant(first, 'a run has at least one row')
@@ -59,16 +73,17 @@ async function latentsOf(
     positionsOf(first),
     base.quantize === undefined ? positionsOf(first) : paddedPositions(first),
   ]
-  const { hidden } = await pool.run({ session: SESSION, feeds: feedsOf(rows, fed, base) })
-  const [, given, width] = hidden?.shape ?? []
-  invariant(hidden?.data instanceof Float32Array && given && width, 'a trunk without output')
-  const { data } = hidden
-  const [stride, positions] = [given * width, given === fed ? real : given]
-  const size = positions * width
-  // Copies, if there are several: each is kept for a time of its own.
-  const part = (at: number) =>
-    data.length === size ? data : data.slice(at * stride, at * stride + size)
-  return rows.map((_, at) => ({ positions, width, data: part(at) }))
+  const { [HIDDEN]: hidden } = await pool.run({
+    session: SESSION,
+    feeds: { ...feedsOf(rows, fed, base), ...(shape && noBeginning(shape, rows.length)) },
+    outputs: [HIDDEN],
+  })
+  const positions = hidden?.shape[1]
+  const kept = positions === undefined || positions === fed ? real : positions
+  return latentsIn(
+    hidden,
+    rows.map(() => kept),
+  )
 }
 
 function answersItsInput({ network, rows }: Base, cut: number): boolean {

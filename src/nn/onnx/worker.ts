@@ -60,16 +60,17 @@ async function decode(request: DecodeRun): Promise<Feeds> {
   return lanes.run(sessionOf(session), request, stacked?.tensors ?? {}, stacked?.places ?? [])
 }
 
-async function run({ session: id, feeds, held }: OrtRun): Promise<Feeds> {
+async function run({ session: id, feeds, held, outputs }: OrtRun): Promise<Feeds> {
   const session = sessionOf(id)
   const stacked = held === undefined ? undefined : adapters.stack(held)
   const own = Object.entries(feeds).map(([name, tensor]) => [name, ortTensor(tensor)] as const)
   const rows = feeds[ROW_ADAPTER]
-  return session.run({
+  const given = {
     ...stacked?.tensors,
     ...Object.fromEntries(own),
     ...(stacked && rows && { [ROW_ADAPTER]: ortTensor(placed(rows, stacked.places)) }),
-  })
+  }
+  return session.run(given, outputs)
 }
 
 /** A row counts in the adapters of its run; the graph, in those of the stack. */
