@@ -11,8 +11,7 @@ import type { Base } from '../contracts/base.ts'
 import type { NetworkInput } from '../contracts/network.ts'
 import type { Ops } from '../contracts/ops.ts'
 import type { TaskHead } from '../contracts/task.ts'
-import { BeginningRecorder, HIDDEN } from './onnx/beginning.ts'
-import type { CacheShape } from './onnx/decoding/cached-attention.ts'
+import { BeginningRecorder, type CacheShape } from './onnx/causal-attention.ts'
 import { OnnxGraph, type Value } from './onnx/graph.ts'
 import { onnxOps } from './onnx/ops.ts'
 
@@ -24,6 +23,8 @@ export interface RecordedTrunk {
   /** Of the keys and values that rows may begin with; absent = it has no causal attention. */
   readonly beginning?: CacheShape | undefined
 }
+
+export const HIDDEN = 'hidden'
 
 /** Output `hidden` [batch, positions, width]. */
 export function recordTrunk(base: Base, cut: number): RecordedTrunk {

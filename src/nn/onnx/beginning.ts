@@ -7,68 +7,14 @@
  */
 import type { Base } from '../../contracts/base.ts'
 import type { EncodedRow, Latent } from '../../contracts/network.ts'
-import type { CausalAttention } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { Mutex } from '../../platform/store/lock.ts'
+import { HIDDEN } from '../record.ts'
 import { feedsOf } from '../rows.ts'
-import type { CachePart, CacheShape } from './decoding/cached-attention.ts'
-import type { OnnxGraph, Value } from './graph.ts'
+import { noBeginning, PRESENT, type CacheShape } from './causal-attention.ts'
 import type { OrtPool } from './pool.ts'
 import type { Feeds } from './session.ts'
 
-const parts = ['key', 'value'] as const satisfies readonly CachePart[]
-
-/** The graph's input, [b, keyHeads, positions, headSize]; the output of all positions has PRESENT before it. */
-const nameOf = (layer: number, part: CachePart) => `beginning/${layer}/${part}`
-const PRESENT = 'present/'
-
-/** Records them for each layer, in the order in which the network asks. */
-export class BeginningRecorder {
-  readonly #graph: OnnxGraph
-  #shape: CacheShape | undefined
-
-  constructor(graph: OnnxGraph) {
-    this.#graph = graph
-  }
-
-  /** Undefined if the trunk has no attention. */
-  get shape(): CacheShape | undefined {
-    return this.#shape
-  }
-
-  /** `attend` makes the operator, whose further outputs are the keys and values of all positions. */
-  record(
-    { keyHeads, headSize }: Pick<CausalAttention<Value>, 'keyHeads' | 'headSize'>,
-    attend: (earlier: readonly [Value, Value], positions: Value) => readonly [Value, ...Value[]],
-  ): Value {
-    const graph = this.#graph
-    const layer = this.#shape?.layers ?? 0
-    this.#shape = { layers: layer + 1, keyHeads, headSize }
-    const sizes = ['batch', keyHeads, 'beginning', headSize]
-    const input = (part: CachePart) => graph.input(nameOf(layer, part), 'float32', sizes)
-    const [key, value] = [input('key'), input('value')]
-    const positions = graph.op('Shape', [key], { start: { int: 2 }, end: { int: 3 } })
-    const [attended, ...present] = attend([key, value], positions)
-    for (const [at, part] of parts.entries()) {
-      const all = present[at]
-      invariant(all, 'attention hands out keys and values')
-      graph.output(`${PRESENT}${nameOf(layer, part)}`, all)
-    }
-    return attended
-  }
-}
-
-/** What texts that are read whole are given. */
-export function noBeginning({ layers, keyHeads, headSize }: CacheShape, rows: number): Feeds {
-  const empty = { shape: [rows, keyHeads, 0, headSize], data: new Float32Array(0) }
-  return Object.fromEntries(
-    Array.from({ length: layers }, (_, layer) =>
-      parts.map((part) => [nameOf(layer, part), empty] as const),
-    ).flat(),
-  )
-}
-
-export const HIDDEN = 'hidden'
 /** A run of one position is products with a vector, whose sums come in another order: padding behind it is not seen. */
 const LEAST_POSITIONS = 2
 

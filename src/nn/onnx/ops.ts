@@ -6,10 +6,10 @@
  */
 import type { Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/base.ts'
-import type { Ops, CausalAttention } from '../../contracts/ops.ts'
+import type { Ops } from '../../contracts/ops.ts'
 import { invariant } from '../../platform/errors.ts'
 import { BLOCK } from '../block-table.ts'
-import type { BeginningRecorder } from './beginning.ts'
+import { type BeginningRecorder, causalAttention, toInt } from './causal-attention.ts'
 import { type OnnxGraph, type Value, elementType } from './graph.ts'
 import { quantizedProducts } from './quantize.ts'
 
@@ -298,83 +298,4 @@ function masking(graph: OnnxGraph) {
       return graph.op('ReduceMax', [real, graph.ints(1)])
     },
   }
-}
-
-function toInt(graph: OnnxGraph, value: Value): Value {
-  return graph.op('Cast', [value], { to: { int: elementType.int32 } })
-}
-
-/**
- * Causal attention in one operator of ONNX Runtime: it turns queries and keys by their positions, shares heads of keys and
- * values among queries, and computes no score that the mask would hide. Positions behind a row's last one are computed as if
- * they were real, which no earlier one sees.
- */
-function causalAttention(
-  graph: OnnxGraph,
-  beginning?: BeginningRecorder,
-): (parts: CausalAttention<Value>) => Value {
-  return ({ query, key, value, heads, keyHeads, headSize, scale, window, ...angles }) => {
-    const tables = [halfTable(graph, angles.cos, headSize), halfTable(graph, angles.sin, headSize)]
-    // The operator turns heads of multiples of 16 itself.
-    const turns = headSize % 16 === 0
-    const turned = (x: Value, count: number, from: Value) =>
-      turns
-        ? x
-        : graph.op(
-            'RotaryEmbedding',
-            [x, from, ...tables],
-            { num_heads: { int: count }, rotary_embedding_dim: { int: 0 } },
-            'com.microsoft',
-          )
-    const rows = graph.op('Shape', [query], { start: { int: 0 }, end: { int: 1 } })
-    const own = graph.op('Shape', [query], { start: { int: 1 }, end: { int: 2 } })
-    const attend = (earlier: readonly [Value, Value], from: Value, positions: Value) => {
-      const last = graph.op('Expand', [graph.op('Sub', [positions, graph.ints(1)]), rows])
-      return graph.several(
-        beginning === undefined ? 0 : 2,
-        'GroupQueryAttention',
-        [
-          ...[turned(query, heads, from), turned(key, keyHeads, from), value, ...earlier],
-          ...[toInt(graph, last), toInt(graph, positions)],
-          ...(turns ? tables : beginning ? [NOTHING, NOTHING] : []),
-          ...(beginning ? [NOTHING, NOTHING, noSink(graph, heads)] : []),
-        ],
-        {
-          num_heads: { int: heads },
-          kv_num_heads: { int: keyHeads },
-          do_rotary: { int: turns ? 1 : 0 },
-          ...scoring({ scale, window }),
-        },
-        'com.microsoft',
-      )
-    }
-    if (beginning === undefined) return attend([NOTHING, NOTHING], graph.ints(0), own)[0]
-    return beginning.record({ keyHeads, headSize }, (earlier, from) =>
-      attend(earlier, from, graph.op('Add', [from, own])),
-    )
-  }
-}
-
-/** How the operator scores the positions that a query attends to. */
-export function scoring({ scale, window }: Pick<CausalAttention<Value>, 'scale' | 'window'>) {
-  return {
-    scale: { float: scale },
-    ...(window !== undefined && { local_window_size: { int: window } }),
-  }
-}
-
-/**
- * A score of each head that takes nothing from the others. It keeps the operator from its tiled kernel, which it takes where keys
- * and values are put out: there a position's bits depend on how many there are beside it.
- */
-function noSink(graph: OnnxGraph, heads: number): Value {
-  return graph.op('Expand', [graph.float(-1e30), graph.ints(heads)])
-}
-
-/** An input that is left out: no keys and values of earlier positions. */
-const NOTHING: Value = { name: '', frozen: true }
-
-/** The operator reads each angle once; the runtime computes this while it opens. */
-function halfTable(graph: OnnxGraph, table: Value, headSize: number): Value {
-  return graph.op('Slice', [table, graph.ints(0), graph.ints(headSize / 2), graph.ints(-1)])
 }

@@ -13,10 +13,10 @@ import { invariant } from '../../platform/errors.ts'
 import { positionsOf, valuesOf } from '../../payloads/rows.ts'
 import { isUntouched } from '../head-input.ts'
 import { numbersIn } from '../js/tape.ts'
-import { recordTrunk } from '../record.ts'
+import { HIDDEN, recordTrunk } from '../record.ts'
 import { latentOfRow, feedsOf, paddedPositions, type RowReader } from '../rows.ts'
-import { BeginningReader, HIDDEN, latentsIn, noBeginning } from './beginning.ts'
-import type { CacheShape } from './decoding/cached-attention.ts'
+import { BeginningReader, latentsIn } from './beginning.ts'
+import { noBeginning, type CacheShape } from './causal-attention.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions, proveInt8 } from './pool.ts'
 
 /** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */

@@ -8,14 +8,7 @@
 import type { CausalAttention } from '../../../contracts/ops.ts'
 import { invariant } from '../../../platform/errors.ts'
 import { type OnnxGraph, type Value, elementType } from '../graph.ts'
-import { scoring } from '../ops.ts'
-
-/** The cache of each row: for each layer its keys and its values, [keyHeads, positions, headSize]. */
-export interface CacheShape {
-  readonly layers: number
-  readonly keyHeads: number
-  readonly headSize: number
-}
+import { scoring, type CachePart, type CacheShape } from '../causal-attention.ts'
 
 /** Int32 [b]: the last position of each row, from 0. */
 export const LAST_POSITIONS = 'last_positions'
@@ -23,8 +16,6 @@ export const LAST_POSITIONS = 'last_positions'
 export const PLACES = 'places'
 /** Int32 []: the most positions of a row, the new ones among them. */
 export const MOST_POSITIONS = 'most_positions'
-
-export type CachePart = 'key' | 'value'
 
 /** The graph's input, [b, keyHeads, capacity, headSize]; the output of the new ones, [b, s, keyHeads · headSize], has `new/` before it. */
 export function cacheName(layer: number, part: CachePart): string {

@@ -6,15 +6,9 @@
  * there: a sequence that leaves gives its memory back.
  */
 import { invariant } from '../../../platform/errors.ts'
+import type { CachePart, CacheShape } from '../causal-attention.ts'
 import { ortTensor, type Feeds, type OrtTensor } from '../session.ts'
-import {
-  cacheName,
-  newCacheName,
-  type CachePart,
-  type CacheShape,
-  capacityFor,
-  rowsFor,
-} from './cached-attention.ts'
+import { cacheName, newCacheName, capacityFor, rowsFor } from './cached-attention.ts'
 
 export type CacheTensors = Readonly<Record<string, OrtTensor>>
 

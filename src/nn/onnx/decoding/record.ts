@@ -9,7 +9,8 @@ import { onnxOps } from '../ops.ts'
 import type { ServingParts } from '../../record.ts'
 import type { Feeds } from '../session.ts'
 import { quantizedProducts } from '../quantize.ts'
-import { AttentionRecorder, type CacheShape } from './cached-attention.ts'
+import type { CacheShape } from '../causal-attention.ts'
+import { AttentionRecorder } from './cached-attention.ts'
 
 /** Which of the new positions have logits, of each row the same. */
 export const ASKED = 'asked'
