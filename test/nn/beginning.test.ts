@@ -31,7 +31,7 @@ function rowOf(prompt: readonly number[], answers: readonly (readonly number[])[
   }
 }
 
-/** Tokens of the prompt and of each answer: among them one of which a single position is left, and one that is another's beginning. */
+/** Tokens of the prompt and of each answer: among them one that leaves a single position, and one that is another's beginning. */
 const rows = [
   [40, 12, 7],
   [16, 1, 2, 1],

@@ -9,8 +9,8 @@ import { openWorld, type World } from '../trainer/world.ts'
 import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 import { settingOf, streamsOf, predictionsOf } from './scenario.ts'
 
-/** In the last ones a retraction means several events, which replay has in another order after a restart. */
-const seeds = [...new Set([...seedsBelow(40, 200), 220, 862])]
+/** In those behind the first ones a retraction means several events, which replay has in another order after a restart. */
+const seeds = seedsBelow(40, 200, [220, 862])
 
 test(
   'a trainer that dies at random instants ends like one that never died',

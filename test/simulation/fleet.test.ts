@@ -9,15 +9,15 @@ import { env } from 'node:process'
 import { expect, test } from 'vitest'
 import { judge } from './fleet-checks.ts'
 import { planOf } from './fleet-plan.ts'
+import { seedsBelow } from './random-deaths.ts'
 
 /** Rare stories, beside those that come first: an event that is given up and waits again between two saves. */
 const telling = [7903, 8125]
 
-const { SEED, FROM, ANTIKYTHERA_FAULTS } = env
-const { SEEDS = ANTIKYTHERA_FAULTS === 'full' ? '500' : '60' } = env
-const range = Array.from({ length: Number(SEEDS) }, (_, at) => Number(FROM ?? 0) + at)
+/** FROM: as many as SEEDS, from there on. */
+const { SEED, FROM } = env
 const seeds =
-  SEED === undefined ? [...(FROM === undefined ? telling : []), ...range] : [Number(SEED)]
+  FROM === undefined ? seedsBelow(60, 500, telling) : seedsBelow(0).map((at) => Number(FROM) + at)
 
 test(
   'a fleet that dies, freezes and is lied to ends like one trainer without faults',

@@ -5,11 +5,14 @@ import { finalState } from '../trainer/final-state.ts'
 import { runToEnd, type Setting, type World } from '../trainer/world.ts'
 import { runWithCrashes } from './lives.ts'
 
-/** The seeds below `few`, with `ANTIKYTHERA_FAULTS=full` below `many`, or below SEEDS; only SEED, to repeat one world. */
-export function seedsBelow(few: number, many = few): readonly number[] {
+/**
+ * The seeds below `few`, with `ANTIKYTHERA_FAULTS=full` below `many`, or below SEEDS, and those that are known to tell something;
+ * only SEED, to repeat one world.
+ */
+export function seedsBelow(few: number, many = few, telling: readonly number[] = []) {
   const { SEED, ANTIKYTHERA_FAULTS, SEEDS = ANTIKYTHERA_FAULTS === 'full' ? many : few } = env
   if (SEED !== undefined) return [Number(SEED)]
-  return Array.from({ length: Number(SEEDS) }, (_, at) => at)
+  return [...new Set([...Array.from({ length: Number(SEEDS) }, (_, at) => at), ...telling])]
 }
 
 /** Fails unless both end the same, byte for byte; `file` is the test to repeat. Returns the world without a crash. */

@@ -11,8 +11,8 @@ import { openWorld, type Setting, type World } from '../trainer/world.ts'
 import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 import { settingOf } from './scenario.ts'
 
-/** In the last one a trial gets a larger share, and ends with a promotion. */
-const seeds = [...new Set([...seedsBelow(10, 50), 14])]
+/** In world 14 a trial gets a larger share, and ends with a promotion. */
+const seeds = seedsBelow(10, 50, [14])
 
 test(
   'a trainer that dies at random instants decides each trial like one that never died',
@@ -24,7 +24,7 @@ test(
       for (const kind of kindsOf(reference)) decided.set(kind, (decided.get(kind) ?? 0) + 1)
     }
     // Each kind of decision was among them.
-    if (seeds.length > 10)
+    if (seeds.includes(14) && seeds.length > 1)
       expect([...decided.keys()].toSorted()).toEqual(['begun', 'larger', 'promoted', 'stopped'])
   },
 )

@@ -36,7 +36,7 @@ export const TABLES = {
   speed: ['serve', 'step', 'small', 'growth', 'freshness', 'documents', 'pictures'],
   lm: [
     ...['train', 'decode', 'prefixes', 'preferences', 'thumbs', 'summaries', 'freshness'],
-    ...['harness', 'memory', 'rules', 'practice', 'retrieval', 'recall'],
+    ...['harness', 'memory', 'rules', 'practice', 'retrieval', 'recall', 'trunk'],
   ],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

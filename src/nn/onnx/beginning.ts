@@ -15,10 +15,10 @@ import { noBeginning, PRESENT, type CacheShape } from './causal-attention.ts'
 import type { OrtPool } from './pool.ts'
 import type { Feeds } from './session.ts'
 
-/** A run of one position is products with a vector, whose sums come in another order: padding behind it is not seen. */
+/** Products of one position are summed in another order, so it is computed with a padded one behind it, which it does not attend to. */
 const LEAST_POSITIONS = 2
 
-/** Rows are read one after the other, so that the keys and values of one beginning are in memory. */
+/** Rows are read one after the other, so that the keys and values of only one beginning are in memory. */
 export class BeginningReader {
   readonly #pool: OrtPool
   readonly #session: string

@@ -63,8 +63,8 @@ export function scoring({ scale, window }: Pick<CausalAttention<Value>, 'scale' 
 }
 
 /**
- * A score of each head that takes nothing from the others. It keeps the operator from its tiled kernel, which it takes where keys
- * and values are put out: there a position's bits depend on how many there are beside it.
+ * A sink for each head whose score is so low that it takes no weight. With one, the operator does not choose its tiled kernel, as it
+ * does otherwise where keys and values are outputs: in that one the bits of a position depend on how many there are beside it.
  */
 function noSink(graph: OnnxGraph, heads: number): Value {
   return graph.op('Expand', [graph.float(-1e30), graph.ints(heads)])
