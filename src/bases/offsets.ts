@@ -45,6 +45,7 @@ class UnitReader {
   readonly #bytes: Uint8Array
   readonly #units: readonly Unit[]
   readonly #hidesWords: boolean
+  readonly #places = new Map<Kinds, Int32Array>()
   /** The next byte, and the unit that it is of. */
   #at = 0
   #unit = 0
@@ -59,7 +60,7 @@ class UnitReader {
   take(piece: Uint8Array): Range {
     const bare = bareOf(piece)
     if (bare.length === 0) return this.#nothing()
-    this.#skip(['nothing'])
+    this.#skip(REMOVED)
     if (!this.#matches(bare)) this.#skip(SILENT)
     if (!this.#matches(bare) && !this.#seek(bare)) return this.#nothing()
     const first = this.#units[this.#unit]
@@ -93,15 +94,12 @@ class UnitReader {
     const unit = this.#units[this.#unit]
     if (unit === undefined) return false
     if (this.#hidesWords)
-      return first.kind === 'letter' && this.#following(['nothing'])?.kind === 'letter'
+      return first.kind === 'letter' && this.#following(REMOVED)?.kind === 'letter'
     return next !== undefined && !this.#matches(bareOf(next), this.#following(SILENT)?.at)
   }
 
-  /** The first unit from here on that is none of these. */
-  #following(kinds: readonly Unit['kind'][]): Unit | undefined {
-    let at = this.#unit
-    while (kinds.includes(this.#units[at]?.kind ?? 'letter')) at += 1
-    return this.#units[at]
+  #following(kinds: Kinds): Unit | undefined {
+    return this.#units[this.#beyond(kinds, this.#unit)]
   }
 
   #nothing(): Range {
@@ -113,12 +111,27 @@ class UnitReader {
     return piece.every((byte, place) => this.#bytes[at + place] === byte)
   }
 
-  #skip(kinds: readonly Unit['kind'][]): void {
-    for (;;) {
-      const unit = this.#units[this.#unit]
-      if (unit === undefined || !kinds.includes(unit.kind)) return
-      this.#move(this.#unit + 1)
+  #skip(kinds: Kinds): void {
+    const beyond = this.#beyond(kinds, this.#unit)
+    // It may be in the middle of a unit.
+    if (beyond > this.#unit) this.#move(beyond)
+  }
+
+  /** The place of the first unit from `at` on that is none of these; found once for all units, because marks may be thousands. */
+  #beyond(kinds: Kinds, at: number): number {
+    const places = this.#places.get(kinds) ?? this.#placesBeyond(kinds)
+    return places[at] ?? this.#units.length
+  }
+
+  #placesBeyond(kinds: Kinds): Int32Array {
+    const places = new Int32Array(this.#units.length)
+    let beyond = this.#units.length
+    for (let at = places.length - 1; at >= 0; at -= 1) {
+      if (!kinds.includes(this.#units[at]?.kind ?? 'letter')) beyond = at
+      places[at] = beyond
     }
+    this.#places.set(kinds, places)
+    return places
   }
 
   /** Past what was normalised otherwise, such as a control token that a user wrote. */
@@ -141,8 +154,11 @@ class UnitReader {
   }
 }
 
-/** What no token stands for. */
-const SILENT = ['space', 'nothing'] as const
+type Kinds = readonly Unit['kind'][]
+
+/** What no token stands for, and what normalising removes. */
+const SILENT: Kinds = ['space', 'nothing']
+const REMOVED: Kinds = ['nothing']
 const MOST_SOUGHT = 64
 
 /** Without spaces around it: a tokenizer may have put them there. */
