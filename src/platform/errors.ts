@@ -178,6 +178,9 @@ export const errorTable = {
   FEATURE_TOO_LARGE: row(400, 65).fix(
     'send null for a missing value, or scale the feature: at most 1e15 in magnitude is read',
   ),
+  EMBEDDING_NOT_FINITE: row(400, 65).fix(
+    'leave out what makes the base answer with NaN or infinity, often a number far beyond those it was trained on; if every input fails, replace the file of the base',
+  ),
   FIELDS_INVALID: row(400, 65).fix(
     'send an object of fields by name: { "amount": 120, "note": "a dent", "photo": { "image": … } }',
   ),

@@ -13,7 +13,7 @@ import type { EncodedRow, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/example.ts'
 import { isSameRow } from '../../payloads/rows.ts'
 import { fromHalves, toHalves } from '../../nn/containers/floats.ts'
-import { invariant } from '../../platform/errors.ts'
+import { failure, invariant } from '../../platform/errors.ts'
 import type { LatentMap, LatentRequests } from '../../learner/learner-types.ts'
 import { isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
@@ -192,8 +192,9 @@ export class LatentProvider {
     return this.#latents.ahead(encoded)
   }
 
-  /** The precomputed latent of this example. */
+  /** The precomputed latent of this example. Throws as `first` does. */
   keep(example: Example, latent: Latent): LatentMap {
+    checkFinite(latent)
     this.#latents.keep(example, latent)
     this.#proof = example
     return new Map([[example.key, latent]])
@@ -211,6 +212,7 @@ export class LatentProvider {
       }
     }
     const found = await this.#retry.run('computing a latent', work, signal)
+    for (const latent of found.values()) checkFinite(latent)
     this.#proof = example
     return found
   }
@@ -232,6 +234,13 @@ export class LatentProvider {
   async #works(): Promise<boolean> {
     return this.#proof !== undefined && (await this.#latents.canCompute(this.#proof))
   }
+}
+
+/** In a step one such example would take all others with it. */
+function checkFinite({ data }: Latent): void {
+  const at = data.findIndex((value) => !Number.isFinite(value))
+  if (at >= 0)
+    throw failure('EMBEDDING_NOT_FINITE', `the base computes ${data[at]} for it, at place ${at}`)
 }
 
 function final(error: unknown): unknown {
