@@ -1,13 +1,13 @@
 /**
  * Retrieval: corrected and completed answers are stored, and those to questions like the one that is asked stand before it in
- * the message of the user. The same question, letter by letter, gets the stored answer itself, so that a fact is taught once.
+ * the message of the user. The same question, symbol by symbol, gets the stored answer itself, so that a fact is taught once.
  *
  *   before x:  qᵢ, aᵢ  of the `count` largest cᵢ = cos(e(x), e(qᵢ)) ≥ similarity, the nearest last
  *   none if    c₁ < c′ + margin,  c′ the largest of another answer that is left out
  *   never i    where x names what neither qᵢ nor aᵢ does
  *
  * Questions about two products differ in a name alone, so their embeddings are near: the names decide. A name is a word with a
- * capital inside a sentence, or with letters and digits, and the number behind one. Where nothing is clearly nearest, nothing is
+ * capital inside a sentence, or with letters and digits, and the number behind one; and so is a symbol. Where nothing is clearly nearest, nothing is
  * cited: lessons about other sides of the same thing are all as near to a question about one that was never taught.
  *
  * A newer answer to the same question replaces the older one; beyond `capacity` or `bytes` the oldest go first. Each answer
@@ -109,7 +109,10 @@ function sayingNames(asked: string): (near: NearText) => boolean {
   }
 }
 
-const WORD = /[\p{L}\p{M}\p{N}]+(?:[-.][\p{L}\p{M}\p{N}]+)*/gu
+/** `C#` and `.NET` are words, and so is each symbol. */
+const WORD =
+  /(?<![^\s(])\.?[\p{L}\p{M}\p{N}]+(?:[-.][\p{L}\p{M}\p{N}]+)*[#+]*|[\p{L}\p{M}\p{N}]+(?:[-.][\p{L}\p{M}\p{N}]+)*|[\p{S}#%&*]/gu
+const SYMBOL = /[\p{S}#%&*]|^\./u
 /** Where a capital says nothing: at the start, and behind the end of a sentence. */
 const START = /(?:^|[.!?:;\n])[^\p{L}\p{N}]*$/u
 
@@ -126,7 +129,9 @@ function namesIn(text: string): readonly string[] {
     const isNumber = /^[\p{N}.-]+$/u.test(word)
     const isName = isNumber
       ? end >= 0 && normal.slice(end, index).trim() === ''
-      : /\p{N}/u.test(word) || (/^\p{Lu}./u.test(word) && !START.test(normal.slice(0, index)))
+      : SYMBOL.test(word) ||
+        /\p{N}/u.test(word) ||
+        (/^\p{Lu}./u.test(word) && !START.test(normal.slice(0, index)))
     end = isName ? index + word.length : -1
     return isName ? [word.toLowerCase()] : []
   })

@@ -33,30 +33,36 @@ export const recall: TextRecall<TextTarget> = {
 }
 
 function askedBy(prompt: Int32Array, language: LanguageModel) {
-  const turn = lastTurn(prompt, language)
+  const { from, end } = lastTurn(prompt, language)
+  const question = language.text(prompt.subarray(from, end)).trim()
   const { before, closes } = turnOf(language)
   // A raw text asks what a conversation with this message alone asks.
-  const said = turn === prompt ? [...before, ...prompt, ...closes] : prompt
-  return { question: language.text(turn).trim(), same: digestOf(language.text(said)) }
+  const isRaw = end - from === prompt.length
+  const around = [isRaw ? before : prompt.subarray(0, from), isRaw ? closes : prompt.subarray(end)]
+  const said = [question, ...around.map((ids) => language.text([...ids]))]
+  const same = createHash('sha256').update(JSON.stringify(said.map(compared)))
+  return { question, same: same.digest('hex').slice(0, 24) }
 }
 
-/** Letters and digits decide: not their case, white space, or marks. */
-function digestOf(said: string): string {
-  const words =
-    said
-      .normalize('NFKC')
-      .toLowerCase()
-      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
-  return createHash('sha256').update(words.join(' ')).digest('hex').slice(0, 24)
+const QUOTED =
+  /(?<![\p{L}\p{M}\p{N}])["'“„«‘‚‹「]([\p{L}\p{M}\p{N}]+)["'”“»’‘›」](?![\p{L}\p{M}\p{N}])/gu
+/** Behind a number or a single letter `!` is a factorial. */
+const ENDS = /(?:[\s.?。？]|(?<=[\p{L}\p{M}]{2}[\s.?!。？！]*)[!！])+$/u
+
+/** Every symbol counts: only letter case, white space, quotation marks around a word and how the question ends do not. */
+function compared(said: string): string {
+  const bare = said.normalize('NFC').toLowerCase().replaceAll(QUOTED, '$1')
+  return bare.replaceAll(/\s+/gu, ' ').replace(ENDS, '').trim()
 }
 
-function lastTurn(prompt: Int32Array, language: LanguageModel): Int32Array {
+/** The tokens [from, end) of the last message of the user; all of a raw text. */
+function lastTurn(prompt: Int32Array, language: LanguageModel) {
   const { opens, closes } = turnOf(language)
   const end = prompt.length - closes.length
-  if (closes.length === 0 || !isAt(prompt, closes, end)) return prompt
-  for (let from = end - opens.length; from >= 0; from -= 1)
-    if (isAt(prompt, opens, from)) return prompt.subarray(from + opens.length, end)
-  return prompt.subarray(0, end)
+  if (closes.length === 0 || !isAt(prompt, closes, end)) return { from: 0, end: prompt.length }
+  let from = end - opens.length
+  while (from >= 0 && !isAt(prompt, opens, from)) from -= 1
+  return { from: from < 0 ? 0 : from + opens.length, end }
 }
 
 interface TurnTokens {

@@ -23,6 +23,8 @@ export interface LessonParts {
   readonly trunk: Pick<TrunkEngine, 'encode'>
 }
 
+/** Of another question: a base may read no symbols, and embed two questions as one. */
+const MOST_SIMILAR = 0.999
 /** Questions that are embedded at once, and their tokens that are read. */
 const [BLOCK, TOKENS] = [64, 256]
 
@@ -74,7 +76,8 @@ export class Lessons implements LessonSearch {
       const vector = vectors.get(question) ?? new Float32Array()
       const nearestFirst = lessons
         .map((lesson) => {
-          const similarity = cosine(vector, this.#vectors.get(lesson.question))
+          const near = cosine(vector, this.#vectors.get(lesson.question))
+          const similarity = Math.min(near, MOST_SIMILAR)
           return { ...lesson, similarity, isSame: false }
         })
         .toSorted((one, other) => other.similarity - one.similarity)
