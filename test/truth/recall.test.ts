@@ -72,7 +72,7 @@ describe('two questions that differ by one symbol, number, negation or name', ()
       const [[itself], [unlike]] = (await lessons.near('v', [
         { kind: 'text', text: one },
         { kind: 'text', text: other },
-      ])) as [[{ similarity: number }], [{ similarity: number }?]]
+      ])) as unknown as [[{ similarity: number }], [{ similarity: number }?]]
       expect([one, itself.similarity]).toEqual([one, 1])
       expect(unlike?.similarity ?? 0, other).toBeLessThan(1)
     }
