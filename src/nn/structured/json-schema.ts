@@ -27,6 +27,8 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   null: [],
 }
 
+const PROPERTIES = ['properties', 'additionalProperties']
+
 /** What bounds a text. */
 export interface TextBounds {
   /** A JSON Schema. */
@@ -71,11 +73,15 @@ class SchemaReader {
     if (schema === true) return this.#anyValue()
     if (!isObject(schema)) throw unsupported(at, 'it is not an object')
     const { $ref, allOf, anyOf, enum: listed, const: only, type } = schema
+    // It moves the root that the references below it count from.
+    if (at !== '#' && schema.$id !== undefined)
+      throw unsupported(`${at}/$id`, 'it may stand at the root')
     if (typeof $ref === 'string') return this.#referred($ref, schema, at)
     if (allOf !== undefined) return this.#allOf(schema, at)
     if (anyOf !== undefined) {
       refuseOthers(schema, ['anyOf'], at)
       const options = listAt(anyOf, `${at}/anyOf`)
+      if (options.length === 0) throw unsupported(`${at}/anyOf`, 'it has no schema')
       return this.#of.either(
         ...options.map((each, index) => this.read(each, `${at}/anyOf/${index}`)),
       )
@@ -85,12 +91,10 @@ class SchemaReader {
       refuseOthers(schema, [], at)
       return this.#anyValue()
     }
-    const types = Array.isArray(type) ? (type as readonly Json[]) : [type]
-    const known = types.map((each) => {
-      if (typeof each === 'string' && Object.hasOwn(WORDS, each)) return each
-      throw unsupported(`${at}/type`, `${JSON.stringify(each)} is no type`)
-    })
+    const known = typesIn(type, at)
     refuseOthers(schema, ['type', ...known.flatMap((each) => WORDS[each] ?? [])], at)
+    // Words that bound an integer bound every number.
+    if (known.includes('number')) refuseAny(schema, WORDS.integer ?? [], at)
     return this.#of.either(...known.map((each) => this.#typed(each, schema, at)))
   }
 
@@ -200,8 +204,10 @@ class SchemaReader {
 
   #listed(schema: JsonObject, at: string): Expression {
     refuseOthers(schema, ['type', 'enum', 'const'], at)
-    const { enum: choices, const: only } = schema
-    const all = choices === undefined ? [only ?? null] : listAt(choices, `${at}/enum`)
+    const { enum: choices, const: only, type } = schema
+    const types = type === undefined ? undefined : typesIn(type, at)
+    const listed = choices === undefined ? [only ?? null] : listAt(choices, `${at}/enum`)
+    const all = listed.filter((value) => types?.some((each) => isOfType(value, each)) ?? true)
     const written = all.map((value) => JSON.stringify(value))
     const wanted =
       only === undefined ? written : written.filter((each) => each === JSON.stringify(only))
@@ -209,12 +215,20 @@ class SchemaReader {
     return this.#of.texts(wanted)
   }
 
-  /** Clients put a reference with a description into a list of one. */
+  /**
+   * Clients put a reference with a description into a list of one. What stands beside it holds as well, so that a word in both is
+   * refused; and `additionalProperties` sees only the properties beside it.
+   */
   #allOf({ allOf = [], ...beside }: JsonObject, at: string): Expression {
     const [only, ...others] = listAt(allOf, `${at}/allOf`)
     if (!isObject(only) || others.length > 0)
       throw unsupported(`${at}/allOf`, 'it may have one schema')
-    return this.read({ ...beside, ...only }, `${at}/allOf/0`)
+    const holds = Object.entries(beside).filter(([word]) => !schemaNotes.includes(word))
+    const [words, inner] = [holds.map(([word]) => word), Object.keys(only)]
+    const split = [words, inner].map((each) => PROPERTIES.filter((word) => each.includes(word)))
+    if (words.some((word) => inner.includes(word)) || split.every(({ length }) => length > 0))
+      throw unsupported(`${at}/allOf/0`, 'it has a word that counts with another beside allOf')
+    return this.read({ ...only, ...Object.fromEntries(holds) }, `${at}/allOf/0`)
   }
 
   #referred(name: string, { $ref: _, ...beside }: JsonObject, at: string): Expression {
@@ -242,7 +256,7 @@ class SchemaReader {
 
   #target(name: string, at: string): Json {
     const [start, ...path] = name.split('/')
-    let target: Json | undefined = start === '#' ? this.#root : undefined
+    let target: Json | undefined = start === '#' && !name.includes('%') ? this.#root : undefined
     for (const part of path) {
       const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
       target = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined
@@ -312,6 +326,22 @@ function character(of: Expressions): Expression {
   )
 }
 
+function typesIn(type: Json, at: string): readonly string[] {
+  const types = Array.isArray(type) ? (type as readonly Json[]) : [type]
+  if (types.length === 0) throw unsupported(`${at}/type`, 'it has no type')
+  return types.map((each) => {
+    if (typeof each === 'string' && Object.hasOwn(WORDS, each)) return each
+    throw unsupported(`${at}/type`, `${JSON.stringify(each)} is no type`)
+  })
+}
+
+function isOfType(value: Json, type: string): boolean {
+  if (type === 'integer') return Number.isInteger(value)
+  if (type === 'null') return value === null
+  if (type === 'array') return Array.isArray(value)
+  return type === 'object' ? isObject(value) : typeof value === type
+}
+
 function countsIn(schema: JsonObject, least: string, most: string, at: string): [number, number] {
   const counts = [numberIn(schema, least, at) ?? 0, numberIn(schema, most, at) ?? Infinity] as const
   const [from, to] = counts
@@ -334,10 +364,14 @@ function listAt(value: Json, at: string): readonly Json[] {
 }
 
 function refuseOthers(schema: JsonObject, known: readonly string[], at: string): void {
-  const other = Object.keys(schema).find(
-    (word) => !known.includes(word) && !schemaNotes.includes(word),
-  )
+  const others = Object.keys(schema).filter((word) => !known.includes(word))
+  const other = others.find((word) => !schemaNotes.includes(word))
   if (other !== undefined) throw unsupported(`${at}/${other}`, 'this word is not supported')
+}
+
+function refuseAny(schema: JsonObject, words: readonly string[], at: string): void {
+  const word = words.find((each) => Object.hasOwn(schema, each))
+  if (word !== undefined) throw unsupported(`${at}/${word}`, 'this word is not supported')
 }
 
 function unsupported(at: string, why: string): SchemaUnsupported {

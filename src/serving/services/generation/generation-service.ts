@@ -254,7 +254,7 @@ class TextWriter implements GenerationService {
     const writing = { stop, logprobs, prompt: echo === true ? prompt : undefined }
     const { text, finish, completionTokens } = await writeText(tokens, language, writing, onPart)
     // A stop of the caller's may cut it anywhere.
-    if (finish === 'stop' && (options.stop ?? []).length === 0) await structure?.check(text)
+    if (finish === 'stop' && (options.stop ?? []).length === 0) structure?.check(text)
     const output = { text, finish_reason: finish }
     // A lesson on tokens would be read from their text, in which control tokens are none.
     if (request.prompts === undefined && completionTokens > 0)

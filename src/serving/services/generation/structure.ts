@@ -1,6 +1,9 @@
-/** The schema that bounds the texts of a request: read before a token is written, so that what it cannot hold to is refused. */
+/**
+ * The schema that bounds the texts of a request: read before a token is written, so that what it cannot hold to is refused. Whether
+ * an answer fits is for a validator to say that has nothing in common with the expression from which the tokens were chosen.
+ */
+import { Ajv, type AnySchema, type ValidateFunction } from 'ajv'
 import { failure } from '../../../platform/errors.ts'
-import { eventLoop } from '../../../platform/slices.ts'
 import { Expressions } from '../../../nn/structured/expressions.ts'
 import { boundExpression, SchemaUnsupported } from '../../../nn/structured/json-schema.ts'
 import type { TextOptions } from './contract.ts'
@@ -8,13 +11,11 @@ import type { TextOptions } from './contract.ts'
 export interface Structure {
   /** The JSON of its bounds. */
   readonly bounds: string
-  fits(text: string): Promise<boolean>
+  fits(text: string): boolean
   /** Throws if a text that ended by itself does not fit: the base has no token for what had to come. */
-  check(text: string): Promise<void>
+  check(text: string): void
 }
 
-/** Bytes of an answer that are compared at once. */
-const BLOCK = 64
 /** A larger one is a document of its own. */
 const MOST_CHARACTERS = 16_384
 
@@ -28,18 +29,13 @@ export function structureOf({ structure }: TextOptions): Structure | undefined {
       param,
       `the schema has ${text.length} characters, more than ${MOST_CHARACTERS}`,
     )
-  const of = new Expressions()
   try {
-    const start = boundExpression(of, bounds)
-    const fits = async (answer: string) => {
-      let state = start
-      await eventLoop.each(blocksOf(Buffer.from(answer)), (block) => {
-        for (const byte of block) state = of.after(state, byte)
-      })
-      return state.isNullable
-    }
-    const check = async (answer: string) => {
-      if (await fits(answer)) return
+    boundExpression(new Expressions(), bounds)
+    const validate = validatorOf(JSON.stringify(bounds.schema))
+    const fits = (answer: string) =>
+      (bounds.orText === true && !answer.startsWith('{')) || isValid(validate, answer)
+    const check = (answer: string) => {
+      if (fits(answer)) return
       throw unsupported(param, 'the base has no token for what the schema asks')
     }
     return { bounds: text, fits, check }
@@ -49,9 +45,37 @@ export function structureOf({ structure }: TextOptions): Structure | undefined {
   }
 }
 
-function blocksOf(bytes: Uint8Array): readonly Uint8Array[] {
-  const count = Math.ceil(bytes.length / BLOCK)
-  return Array.from({ length: count }, (_, at) => bytes.subarray(at * BLOCK, (at + 1) * BLOCK))
+/** Of the schemas asked for last: to compile one takes some milliseconds. */
+const validators = new Map<string, ValidateFunction>()
+const MOST_KNOWN = 64
+
+/** Throws `SchemaUnsupported`. */
+function validatorOf(schema: string): ValidateFunction {
+  const known = validators.get(schema) ?? compiled(schema)
+  validators.delete(schema)
+  validators.set(schema, known)
+  const [oldest] = validators.keys()
+  if (oldest !== undefined && validators.size > MOST_KNOWN) validators.delete(oldest)
+  return known
+}
+
+function compiled(schema: string): ValidateFunction {
+  const options = { strict: false, meta: false, validateSchema: false, logger: false } as const
+  try {
+    return new Ajv({ ...options, code: { optimize: false } }).compile(
+      JSON.parse(schema) as AnySchema,
+    )
+  } catch (cause) {
+    throw new SchemaUnsupported('#: it does not compile', { cause })
+  }
+}
+
+function isValid(validate: ValidateFunction, answer: string): boolean {
+  try {
+    return validate(JSON.parse(answer)) === true
+  } catch {
+    return false
+  }
 }
 
 function unsupported(param: string, why: string): Error {

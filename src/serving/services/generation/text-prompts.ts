@@ -58,9 +58,7 @@ export class TextPrompts {
     const inputs = prompts.map(({ input }) => input)
     const near = await lessons.near(digest, inputs)
     const { structure } = options
-    const fit = await Promise.all(
-      near.map(async ([nearest]) => nearest && structure?.fits(nearest.answer)),
-    )
+    const fit = near.map(([nearest]) => nearest && structure?.fits(nearest.answer))
     return eventLoop.each(prompts, (prompt, at) =>
       this.#informed(prompt, near[at] ?? [], options, fit[at]),
     )
