@@ -72,7 +72,7 @@ function compiled(schema: string): ValidateFunction {
 
 function isValid(validate: ValidateFunction, answer: string): boolean {
   try {
-    return validate(JSON.parse(answer)) === true
+    return validate(JSON.parse(answer))
   } catch {
     return false
   }
