@@ -13,6 +13,8 @@ import {
   taskPluginOf,
   ownEventProblems,
 } from './tasks.ts'
+import { unadapted } from '../nn/head-input.ts'
+import { defaults } from '../plugins.ts'
 import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
 
@@ -108,6 +110,12 @@ const modelRules: readonly ModelRule[] = [
         return message === undefined ? [] : [wrong([...at, index], message)]
       })
     return [...tooMany, ...faults(known, path), ...faults(retired, ['labels', 'retired'])]
+  },
+  function fewShotHasSteps({ few_shot: { policy }, adapter }, _config, { methods }) {
+    const method = methods[adapter.method]?.open({ rank: 0, alpha: 1, ...adapter })
+    if (policy === defaults.policies.few_shot || method?.adaptation !== unadapted) return []
+    const message = `is ${policy}, which trains the embedding and has no effect here: ${adapter.method} leaves that as it is; leave few_shot out, or choose an adapter such as lora`
+    return [wrong(['few_shot', 'policy'], message)]
   },
   function earlyStopHasRows({ train, evaluation }) {
     if (train.early_stop.patience === 0 || evaluation.held_out.share > 0) return []
