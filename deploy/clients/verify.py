@@ -110,10 +110,26 @@ def solve(header, n, s, g):
         covariance += np.diag(np.maximum(shrinkage, 1e-8 / n.sum() * np.diag(g)))
         weight = np.linalg.solve(covariance, means.T).T
         return weight, -0.5 * (weight * means).sum(1)
-    ridge = settings.get("ridge", 3) * np.trace(g) / (width * n.sum())
+    ridge = (settings.get("ridge") or chosen_ridge(n, s, g)) * np.trace(g) / (width * n.sum())
     weight = np.linalg.solve(g + ridge * np.eye(width), s.T).T
     balance = settings.get("balance", 0)
     return weight * ((n.mean() / np.maximum(1, n)) ** balance)[:, None], np.zeros(len(n))
+
+
+def chosen_ridge(n, s, g):
+    """The weakest of the strengths that are nearly the best by generalised cross-validation on the first features."""
+    size = min(len(g), 256)
+    unit = np.trace(g[:size, :size]) / (size * n.sum())
+    values, turn = np.linalg.eigh(g[:size, :size])
+    turned = (s[:, :size] @ turn) ** 2
+    strengths, errors = 10 ** (np.arange(17) / 4), []
+    for strength in strengths:
+        left = values + strength * unit
+        explained = (turned * (1 / left + strength * unit / left**2)).sum()
+        freedom = n.sum() - (values / left).sum()
+        errors.append(max(0, n.sum() - explained) / freedom**2 if freedom > 1e-9 * n.sum() else np.inf)
+    chosen = strengths[np.argmax(np.array(errors) <= 1.005 * min(errors))]
+    return chosen * len(g) / size
 
 
 def head_of(header, scale, n, s, g):

@@ -9,7 +9,8 @@
  *
  * Of labels that are independent, each against the rest (one-against-rest.ts), with G around the mean and without τ.
  *
- * λ is `ridge` times the mean square of a feature. Ridge regression favours labels with many examples, and hardly ever
+ * λ is `ridge` times the mean square of a feature, or chosen from the sums of each version (ridge.ts): two labels of which a fifth
+ * is wrong want a hundred times as much as a hundred that are right. Ridge regression favours labels with many examples, and hardly ever
  * answers one with few; τ takes this back. P belongs to the frozen network (projection.ts): it is never stored, and is a
  * constant of the serving graph.
  *
@@ -28,7 +29,7 @@ import type {
 import type { Settings } from '../../contracts/core.ts'
 import { featuresSetting, projectedView } from './projection.ts'
 import { centredMoments, discriminants } from './one-against-rest.ts'
-import { ridgeWeights } from './ridge.ts'
+import { chosenRidge, ridgeWeights } from './ridge.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'
@@ -39,8 +40,8 @@ const settings = {
     type: 'number',
     exclusiveMinimum: 0,
     maximum: 1e6,
-    default: 3,
-    description: 'λ, in mean squares of a feature',
+    description:
+      'λ, in mean squares of a feature; absent = chosen by generalised cross-validation, and 3 for independent labels',
   },
   projection: {
     type: 'choice',
@@ -64,7 +65,7 @@ export const ranpac = {
   settings,
   open({
     features = 1024,
-    ridge = 3,
+    ridge,
     depth = 1,
     projection = 'gaussian',
     balance = 0,
@@ -78,11 +79,14 @@ export const ranpac = {
   },
 } satisfies MethodPlugin
 
-function closedForm(ridge: number, balance: number): ClosedForm {
+/** Of independent labels. */
+const OF_EACH = 3
+
+function closedForm(ridge: number | undefined, balance: number): ClosedForm {
   return {
     needsMoments: true,
     solve(sums, solver) {
-      const weight = ridgeWeights(sums, ridge, solver)
+      const weight = ridgeWeights(sums, ridge ?? chosenRidge(sums), solver)
       if (balance > 0) balanced(weight, sums, balance)
       return { weight, bias: new Float64Array(sums.counts.length) }
     },
@@ -90,7 +94,7 @@ function closedForm(ridge: number, balance: number): ClosedForm {
       discriminants(sums, (rows) => {
         const { width, all, yes } = sums
         const shape = { width, counts: yes.counts, sums: rows, moments: centredMoments(sums) }
-        return ridgeWeights(shape, ridge, solver, all)
+        return ridgeWeights(shape, ridge ?? OF_EACH, solver, all)
       }),
   }
 }

@@ -2,16 +2,16 @@
 import type { ModelDefaults } from '../../contracts/base.ts'
 
 /**
- * A head in closed form, in which what was learned first counts as much as what came last. λ is strong, because labels can be few
- * and hard to tell apart: chosen in policies/results-text-defaults.md.
+ * A head in closed form, in which what was learned first counts as much as what came last. Without a ridge it chooses one from the
+ * sums: labels can be few, and some of them wrong (policies/results-text-defaults.md).
  */
-const ranpac = (features: number, ridge: number) => ({
+const ranpac = (features: number, ridge?: number) => ({
   method: 'ranpac',
   features,
   depth: 3,
   projection: 'orthogonal',
   balance: 0.5,
-  ridge,
+  ...(ridge !== undefined && { ridge }),
 })
 
 /** For labels that appear one after another. */
@@ -57,8 +57,8 @@ export const minilmRecipe = {
 /** Its frozen embedding is ahead of what steps make of MiniLM's: chosen in policies/results-text-defaults.md. */
 export const e5Recipe = {
   ...minilmRecipe,
-  forClasses: { adapter: ranpac(1024, 300) },
-  forOpenClasses: openLabels(ranpac(2048, 100)),
+  forClasses: { adapter: ranpac(1024) },
+  forOpenClasses: openLabels(ranpac(2048)),
 } as const satisfies ModelDefaults
 
 /**
