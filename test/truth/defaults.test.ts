@@ -42,8 +42,10 @@ function rightBy({ n, wrong, classes }: { n: number; wrong: number; classes: num
   }))
   const sums = sumsOf(drawn.slice(0, n), classes)
   return (ridge?: number) => {
-    const settings = { rank: 0, alpha: 1, tail_layers: 0, ...(ridge !== undefined && { ridge }) }
-    const { weight } = ranpac.open(settings).closedForm!.solve(sums)
+    const shape = { method: 'ranpac', rank: 0, alpha: 1, tail_layers: 0 }
+    const { weight } = ranpac
+      .open({ ...shape, ...(ridge !== undefined && { ridge }) })
+      .closedForm!.solve(sums)
     const answer = (x: readonly number[]) => {
       const scores = Array.from({ length: classes }, (_, label) =>
         x.reduce((sum, value, at) => sum + value * weight[label * width + at]!, 0),
