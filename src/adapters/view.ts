@@ -1,5 +1,5 @@
 /** The base as the head of a method sees it. */
-import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
+import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base } from '../contracts/base.ts'
 import { embeddingOf, unadapted } from '../nn/head-input.ts'
 import type { Network, NetworkInput } from '../contracts/network.ts'
@@ -68,4 +68,9 @@ function embedding(network: Network): Network {
     tail: (_ops, hidden) => hidden,
     pool: (_ops, embedding) => embedding,
   }
+}
+
+/** Its embedding is that of the base: only a head learns. */
+export function isFrozen({ adaptation }: Pick<Method, 'adaptation'>): boolean {
+  return adaptation === unadapted
 }

@@ -13,7 +13,7 @@ import {
   taskPluginOf,
   ownEventProblems,
 } from './tasks.ts'
-import { headOnly } from '../adapters/head.ts'
+import { isFrozen } from '../adapters/view.ts'
 import { defaults } from '../plugins.ts'
 import { redisProblems, blobProblems } from './fleet.ts'
 import type { Config, ModelConfig } from './schema/schema.ts'
@@ -113,8 +113,7 @@ const modelRules: readonly ModelRule[] = [
   },
   function fewShotHasSteps({ few_shot: { policy }, adapter }, _config, { methods }) {
     const method = methods[adapter.method]?.open({ rank: 0, alpha: 1, ...adapter })
-    if (policy === defaults.policies.few_shot || method?.adaptation !== headOnly.adaptation)
-      return []
+    if (policy === defaults.policies.few_shot || !method || !isFrozen(method)) return []
     const message = `is ${policy}, which trains the embedding and has no effect here: ${adapter.method} leaves that as it is; leave few_shot out, or choose an adapter such as lora`
     return [wrong(['few_shot', 'policy'], message)]
   },
