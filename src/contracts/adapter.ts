@@ -233,7 +233,13 @@ export interface Trainable {
    * Unlearns rows. Only closed forms can, for rows with a right class. Throws STEP_DROPPED, and changes nothing, if the
    * result would not be finite.
    */
-  forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
+  forget?(rows: readonly SummedRow[]): void
+  /** `state` with the present sums, without `gone` and with `back`. Changes nothing here; undefined if the sums are not exact. */
+  resummed?(
+    state: TrainableState,
+    gone: readonly SummedRow[],
+    back: readonly SummedRow[],
+  ): TrainableState | undefined
   /** Examples in exact sums, and outputs that have some; undefined if it has no such sums. */
   readonly summed?: SummedExamples | undefined
   /** Of exact sums; undefined if it has none. */
@@ -256,9 +262,11 @@ export interface Trainable {
   dispose(): void
 }
 
+export type SummedRow = Pick<TrainRow, 'latent' | 'target' | 'weight'>
+
 export interface SumsWithout {
   /** The head of the present sums without these rows, equal to the bit to that of sums which never had them. Changes nothing. */
-  without(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): LeftOutHead
+  without(rows: readonly SummedRow[]): LeftOutHead
 }
 
 export interface LeftOutHead {

@@ -40,7 +40,7 @@ export interface LearnerParts {
   /** Absent = it is not measured. */
   readonly lossGap?: LossGapLimits | undefined
   /** Those of these examples that are in the exact sums, as they were learned; replay need not hold them. Absent = none. */
-  readonly summed?: ((keys: readonly ExampleKey[]) => readonly Example[]) | undefined
+  readonly summed?: ((keys: readonly ExampleKey[]) => readonly Example[] | undefined) | undefined
   /** The trust in an example of a step, new or replayed; absent = full trust. */
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }

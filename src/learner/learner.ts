@@ -8,6 +8,7 @@
  */
 import type {
   SummedExamples,
+  SummedRow,
   SumsReport,
   SumsWithout,
   TrainableState,
@@ -246,6 +247,18 @@ export class Learner {
   /** Examples in exact sums, and outputs that have some; undefined if there are no such sums. */
   get summed(): SummedExamples | undefined {
     return this.#parts.trainable.summed
+  }
+
+  /**
+   * A kept state with the present sums, without `gone` and with `back`: what is left of the examples that it has learned.
+   * Undefined if there are no exact sums.
+   */
+  resummed(
+    state: TrainableState,
+    gone: readonly SummedRow[],
+    back: readonly SummedRow[],
+  ): TrainableState | undefined {
+    return this.#parts.trainable.resummed?.(state, gone, back)
   }
 
   /** The exact sums that the head is solved from; undefined if there are none. */

@@ -31,16 +31,14 @@ export class Unlearning {
   }
 
   /**
-   * Those of these examples that the weights can forget, each once. Only sums can, while replay still has the examples, or
-   * where it is known otherwise that they are in the sums.
+   * Those of these examples that the weights can forget, each once. Only sums can: what they are known to have learned, or
+   * what replay has where that is not known.
    */
   unlearnable(keys: readonly ExampleKey[]): readonly RememberedExample[] {
     const { trainable, replayBuffer, summed } = this.#parts
     if (trainable.forget === undefined) return []
     const each = [...new Set(keys)]
-    const kept = each.flatMap((key) => replayBuffer.get(key) ?? [])
-    const others = each.filter((key) => replayBuffer.get(key) === undefined)
-    return [...kept, ...(others.length > 0 ? (summed?.(others) ?? []) : [])]
+    return summed?.(each) ?? each.flatMap((key) => replayBuffer.get(key) ?? [])
   }
 
   /** `latents`: of the unlearnable ones, which are subtracted. Returns what has changed. */

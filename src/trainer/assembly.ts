@@ -66,7 +66,7 @@ export function assemble(loop: LoopParts): Assembly {
     summed: (keys) => state.summed(keys),
     replayBuffer: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
   })
-  const state: TrainerState = new TrainerState({ loop, learner, retry, defence })
+  const state: TrainerState = new TrainerState({ loop, learner, retry, latents, defence })
   const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock(clock)
   const meter = new ComputeMeter(loop, state.progress)

@@ -140,8 +140,8 @@ export class LeftOut {
             ? 'it has no exact sums'
             : 'a memory of examples answers beside its sums',
       )
-    const logged = state.log.countLearnedBy(state.log.versions.lineOf(version))
-    if (logged !== report.examples)
+    const examples = state.summedRows
+    if (examples === undefined)
       throw unknown(
         `the event log does not have all of its ${report.examples} examples (limits.event_log)`,
       )
@@ -158,12 +158,8 @@ export class LeftOut {
   }
 
   #learned(): readonly Example[] {
-    const { log, progress } = this.#parts.state
-    const line = log.versions.lineOf(progress.state.parent ?? '')
-    const found: Example[] = []
-    for (const { order, example } of log.rows())
-      if (example !== undefined && log.isLearnedBy(line, order)) found.push(example)
-    return found
+    const { log, summedRows } = this.#parts.state
+    return [...log.examplesOf(summedRows ?? [])]
   }
 
   async #rowsOf(examples: readonly Example[], signal: AbortSignal) {

@@ -196,14 +196,7 @@ export class NearestExamples {
   /** What the log knows that the version has learned, the newest last. */
   #logged(version: string): readonly Example[] {
     const { log } = this.#parts.state
-    const line = log.versions.lineOf(version)
-    const orders: number[] = []
-    for (let order = log.end - 1; order >= log.begin && orders.length < MOST_EXAMPLES; order -= 1)
-      if (log.isLearnedBy(line, order)) orders.push(order)
-    const found: Example[] = []
-    for (const { order, example } of log.rows(orders.at(-1) ?? log.end))
-      if (example !== undefined && log.isLearnedBy(line, order)) found.push(example)
-    return found
+    return [...log.examplesOf(log.summedBy(version).slice(-MOST_EXAMPLES))]
   }
 
   async #latentsOf(

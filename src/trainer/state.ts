@@ -13,6 +13,7 @@ import { isRetraction } from '../contracts/event.ts'
 import type { Choices } from '../contracts/choice.ts'
 import { PendingJoins, type RewardWindow } from '../intake/join.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
+import { rowMarks } from '../checkpoint/event-log/row-states.ts'
 import { EventLog } from '../checkpoint/event-log/event-log.ts'
 import { Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
@@ -31,6 +32,7 @@ import type {
   LiveVersion,
   TriggerState,
 } from '../learner/learner-types.ts'
+import type { LatentProvider } from './sources/latents.ts'
 import { PendingTraces } from './admission/pending-traces.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retraction.ts'
@@ -51,8 +53,17 @@ export interface StateParts {
   readonly loop: LoopParts
   readonly learner: Learner
   readonly retry: RetryPolicy
+  readonly latents: Pick<LatentProvider, 'all'>
   readonly defence?: Defence | undefined
 }
+
+interface LeftSnapshot {
+  readonly snapshot: LearnerSnapshot
+  /** Rows that the version had learned, and that this is without. */
+  readonly lacking: readonly number[]
+}
+
+type OrderedExample = Example & { readonly order: number }
 
 const usualLog = { events: 100_000, bytes: 128 * 1024 * 1024 }
 const usualAhead = { perSource: 100, all: 1000, events: 100_000 }
@@ -197,8 +208,11 @@ export class TrainerState {
    * sums.
    */
   retract({ keys, predictions, meant = [] }: RetractedKeys, latents?: LatentMap): void {
-    const { learner } = this
+    const { learner, log } = this
+    const summed = latents && this.summed(keys)?.filter(({ key }) => latents.has(key))
     const changed = learner.retract(keys, latents)
+    log.tookOut((summed ?? []).map(({ order }) => order))
+    this.#markKept(keys)
     this.heldOut.remove(keys)
     this.compared.remove(keys)
     for (const prediction of predictions) this.served.withdraw(prediction)
@@ -208,13 +222,37 @@ export class TrainerState {
     this.snapshots.retract({ keys, predictions, meant })
   }
 
+  /** Receipts say of what was retracted whether the weights still have it. */
+  #markKept(keys: readonly ExampleKey[]): void {
+    const { log } = this
+    const { parent } = this.progress
+    const isGone = (order: number) => log.versionOf(order) !== 0 && log.has(order, rowMarks.erased)
+    const erased = keys.flatMap((key) => log.ordersOf(key)).filter(isGone)
+    if (erased.length > 0 && parent !== null) log.keeps(erased, new Set(log.summedSince(parent)))
+  }
+
+  /** The rows that exact sums are over, all of them and nothing else; undefined if that is not known. */
+  get summedRows(): readonly number[] | undefined {
+    const { learner, log, progress } = this
+    const { parent } = progress
+    if (learner.summed === undefined || parent === null || log.untraced > 0) return undefined
+    const rows = log.summedSince(parent)
+    return rows.length === learner.summed.examples ? rows : undefined
+  }
+
   /**
-   * Those of these events that the exact sums have learned, with the example that was added: only where the sums are known
-   * to be over the learned rows of the present line, all of them, and nothing else.
+   * Those of these events that the exact sums have learned and can be without, as they were learned; undefined if it is not
+   * known.
    */
-  summed(keys: readonly ExampleKey[]): readonly Example[] {
-    const orders = keys.flatMap((key) => this.log.orderOf(key) ?? [])
-    return orders.length === 0 ? [] : (this.#summedAt(orders) ?? [])
+  summed(keys: readonly ExampleKey[]): readonly OrderedExample[] | undefined {
+    const { learner, log, progress } = this
+    if (learner.summed === undefined || progress.parent === null || log.untraced > 0)
+      return undefined
+    const orders = keys.flatMap((key) => log.ordersOf(key))
+    const learned = orders.filter((order) => log.versionOf(order) !== 0)
+    if (learned.length === 0) return []
+    const rows = this.summedRows && new Set(this.summedRows)
+    return rows && this.#examplesAt(learned.filter((order) => rows.has(order)))
   }
 
   /**
@@ -222,34 +260,56 @@ export class TrainerState {
    * cannot be: an example that only ruled out an answer, or one that an expert beside the sums has learned too.
    */
   subtractable({
-    keys,
     orders,
   }: {
-    readonly keys: readonly ExampleKey[]
     readonly orders: readonly number[]
   }): readonly Example[] | undefined {
     const { learner, log } = this
-    const { task } = this.#parts.loop
     if (learner.knnMemory?.mixture !== undefined || log.again.size > 0) return undefined
-    const examples = this.#summedAt(orders)
-    const isWhole = ({ target }: Example) => isSummable(task, target, learner.head)
-    if (examples?.every(isWhole) !== true) return undefined
-    const summed = new Set(examples.map(({ key }) => key))
-    // Replay may hold what the sums lack, after a person has promoted a version of another line.
-    const isIn = learner.unlearnable(keys).every(({ key }) => summed.has(key))
-    return isIn ? examples : undefined
+    const rows = this.summedRows && new Set(this.summedRows)
+    return rows && this.#all(orders.filter((order) => rows.has(order)))
   }
 
-  /** Those of these rows that are in the exact sums; undefined if it is not known, or if one has lost its example. */
-  #summedAt(orders: readonly number[]): readonly Example[] | undefined {
-    const { log, learner, progress } = this
-    const { parent } = progress
-    if (learner.summed === undefined || parent === null) return undefined
-    const line = log.versions.lineOf(parent)
-    const learned = orders.filter((order) => log.isLearnedBy(line, order))
-    if (log.countLearnedBy(line) !== learner.summed.examples) return undefined
-    const examples = learned.flatMap((order) => log.exampleAt(order) ?? [])
-    return examples.length === learned.length ? examples : undefined
+  /**
+   * The kept state of a version without what was retracted since: no example of that is left to subtract, so the present sums,
+   * which have lost it, are brought to what else the version had learned. As it is where the sums are not known, or where an
+   * example cannot be taken out.
+   */
+  async withoutErased(
+    version: string,
+    snapshot: LearnerSnapshot,
+    signal: AbortSignal,
+  ): Promise<LeftSnapshot> {
+    const { learner, log } = this
+    const { latents } = this.#parts
+    const [target, present] = [log.summedBy(version), this.summedRows]
+    const left = new Set(target.filter((order) => !log.has(order, rowMarks.erased)))
+    if (left.size === target.length || present === undefined) return { snapshot, lacking: [] }
+    const now = new Set(present)
+    const gone = this.#all(present.filter((order) => !left.has(order)))
+    const back = this.#all([...left].filter((order) => !now.has(order)))
+    if (gone === undefined || back === undefined) return { snapshot, lacking: [] }
+    const rowsOf = async (examples: readonly Example[]) =>
+      rowsWith(examples, await latents.all(examples, signal))
+    const weights = learner.resummed(snapshot.weights, await rowsOf(gone), await rowsOf(back))
+    if (weights === undefined) return { snapshot, lacking: [] }
+    const lacking = target.filter((order) => !left.has(order))
+    return { snapshot: { ...snapshot, weights }, lacking }
+  }
+
+  /** Undefined if one has lost its example, or cannot be taken out of sums. */
+  #all(orders: readonly number[]): readonly Example[] | undefined {
+    const examples = this.#examplesAt(orders)
+    return examples.length === orders.length ? examples : undefined
+  }
+
+  #examplesAt(orders: readonly number[]): readonly OrderedExample[] {
+    const { task } = this.#parts.loop
+    const { head } = this.learner
+    return orders.flatMap((order) => {
+      const example = this.log.exampleAt(order)
+      return example && isSummable(task, example.target, head) ? { ...example, order } : []
+    })
   }
 
   /** These versions lose their snapshots with the next save, and no weights and scores of them stay in memory. */
@@ -312,6 +372,13 @@ export class TrainerState {
     this.snapshots.saved()
     this.retired.length = 0
   }
+}
+
+function rowsWith(examples: readonly Example[], latents: LatentMap) {
+  return examples.flatMap(({ key, target, weight }) => {
+    const latent = latents.get(key)
+    return latent === undefined ? [] : [{ latent, target, weight }]
+  })
 }
 
 /** Equal for equal adapters, in any order of the fields. Unset fields are ignored. */

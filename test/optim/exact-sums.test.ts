@@ -253,11 +253,9 @@ describe('in a trainer', () => {
       const saved = new Checkpoint(world.store, { snapshots: 50 }).load()!
       const state = saved.weights
       const log = logOf(world)
-      const line = log.versions.lineOf(saved.progress.parent!)
       const trainable = openOn(planFor(state.head))
-      for (const { order, example } of log.rows()) {
-        if (!log.isLearnedBy(line, order)) continue
-        const { encoded, target, weight } = example!
+      for (const example of log.examplesOf(log.summedSince(saved.progress.parent!))) {
+        const { encoded, target, weight } = example
         trainable.step([{ latent: tinyLatent(encoded), target, weight }])
       }
       const present = openOn(planFor(state.head))

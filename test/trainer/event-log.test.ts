@@ -52,7 +52,7 @@ test('a trainer that ends before the first event comes leaves the first version 
   await runToEnd(world, setting)
   const restarted = logIn(world).log
   expect(restarted.size).toBe(0)
-  expect(restarted.versions.all).toEqual([{ id: 1, version: 'v0', parent: 0, end: 0 }])
+  expect(restarted.versions.all).toMatchObject([{ id: 1, version: 'v0', parent: 0, end: 0 }])
 })
 
 describe('an event', () => {

@@ -11,7 +11,8 @@ import type { LoadedLog, LogChange, LoggedRollback } from './contract.ts'
 import { EventRows, type EventRowsParts, type KnownRow } from './event-rows.ts'
 import type { OrderedRow } from './row-contents.ts'
 import { eventStates, isHeld, isUndone, type EventState } from './states.ts'
-import { VersionTree } from './version-tree.ts'
+import { rowMarks } from './row-states.ts'
+import { type LoggedVersion, VersionTree } from './version-tree.ts'
 
 export class EventLog extends EventRows {
   readonly #versions = new VersionTree()
@@ -57,7 +58,7 @@ export class EventLog extends EventRows {
   }
 
   published(version: string, parent: string | null): void {
-    this.#versions.add(version, parent, this.end)
+    this.#versions.add(version, parent, this.end, this.takeRemoved())
   }
 
   /** An update has made `version` from all pending rows. Returns how many of them an earlier version had learned. */
@@ -65,12 +66,19 @@ export class EventLog extends EventRows {
     return this.learnPending(this.#versions.idOf(version))
   }
 
-  /** `version` has learned these rows, in place of the versions that have: it was made from their sums. */
+  /** `version` has these rows and no others, whichever versions have learned them: it was made from their sums. */
   takenOver(version: string, orders: readonly number[]): void {
     const id = this.#versions.idOf(version)
+    this.#versions.remove(id, [])
+    const before = this.summedBy(version)
+    const [inherited, present] = [new Set(before), new Set(orders)]
+    this.#versions.remove(
+      id,
+      before.filter((order) => !present.has(order)),
+    )
     this.moveTo(
       id,
-      orders.filter((order) => this.at(order) === eventStates.learned),
+      orders.filter((order) => !inherited.has(order)),
     )
   }
 
@@ -80,28 +88,52 @@ export class EventLog extends EventRows {
     return order === undefined ? undefined : this.#versions.nameOf(this.versionOf(order))
   }
 
-  /** Whether a version with one of these numbers has learned a row, and nothing has undone that. */
-  isLearnedBy(line: ReadonlySet<number>, order: number): boolean {
-    return this.at(order) === eventStates.learned && line.has(this.versionOf(order))
+  /**
+   * The rows that a version has learned, as they were when it was made: later corrections and retractions are later versions'.
+   *
+   *   S(v) = S(parent of v) − removed by v + learned by v
+   */
+  summedBy(version: string): readonly number[] {
+    const line = this.#versions.lineOf(version)
+    const removed = new Set([...line].flatMap((id) => this.#versions.get(id)?.removed ?? []))
+    const found: number[] = []
+    for (let order = this.begin; order < this.end; order += 1)
+      if (line.has(this.versionOf(order)) && !removed.has(order)) found.push(order)
+    return found
   }
 
-  /** How many rows these versions have learned; undefined if rows fell out that a version may have learned. */
-  countLearnedBy(line: ReadonlySet<number>): number | undefined {
-    if (this.untraced > 0) return undefined
-    let count = 0
-    for (let order = this.begin; order < this.end; order += 1)
-      if (this.isLearnedBy(line, order)) count += 1
-    return count
+  /** Those of the learner that has gone on from a version, without what was taken out since. */
+  summedSince(version: string): readonly number[] {
+    return this.summedBy(version).filter((order) => !this.has(order, rowMarks.removed))
+  }
+
+  /** The examples of these rows, in their order, as far as they are there. `orders`: ascending. */
+  *examplesOf(orders: readonly number[]): Generator<Example> {
+    const wanted = new Set(orders)
+    for (const { order, example } of this.rows(orders[0] ?? this.end))
+      if (example !== undefined && wanted.has(order)) yield example
+  }
+
+  /** What an event has taught stays where these are the rows that are learned. */
+  keeps(orders: readonly number[], summed: ReadonlySet<number>): void {
+    for (const order of orders)
+      if (this.has(order, rowMarks.erased)) this.keep(order, summed.has(order))
   }
 
   // ── Rollbacks ──
 
-  /** The learner is now `version`: rows that it learned and a rollback had set aside are learned again. */
-  wentTo(version: string): void {
-    const line = this.#versions.lineOf(version)
-    for (let order = this.begin; order < this.end; order += 1)
-      if (isUndone(this.at(order)) && line.has(this.versionOf(order)))
-        this.set(order, eventStates.learned)
+  /**
+   * The learner is now `version`, without the rows that it is `lacking`: rows that it learned and a rollback had set aside are
+   * learned again.
+   */
+  wentTo(version: string, lacking: readonly number[] = []): void {
+    const back = this.takeRemoved().filter((order) => this.at(order) === eventStates.pending)
+    this.tookOut([...back, ...lacking])
+    const summed = new Set(this.summedSince(version))
+    for (let order = this.begin; order < this.end; order += 1) {
+      if (this.has(order, rowMarks.erased)) this.keeps([order], summed)
+      else if (isUndone(this.at(order)) && summed.has(order)) this.set(order, eventStates.learned)
+    }
   }
 
   /** The rows that were learned but not by `version`, `also` or their ancestors, oldest first. */
@@ -211,10 +243,24 @@ export class EventLog extends EventRows {
     super.restore(loaded)
     this.#again.restore()
     this.#versions.restore(versions, facts.nextVersion)
+    this.#completeEarlier(versions)
     this.#rollbacks.restore(rollbacks, facts.nextRollback)
     this.#rewrites = facts.rewrites
     // As after a save: the table itself removes old versions only now and then.
     this.#versions.forgetBelow(this.oldestVersion)
+  }
+
+  /** Versions of an earlier release do not say what was taken out of them and when: none of it is a part of them. */
+  #completeEarlier(versions: readonly LoggedVersion[]): void {
+    const removed = new Map<number, number[]>()
+    for (const { id, removed: known } of versions) if (known === undefined) removed.set(id, [])
+    if (removed.size === 0) return
+    for (let order = this.begin; order < this.end; order += 1) {
+      const state = this.at(order)
+      if (state === eventStates.superseded || (state !== eventStates.learned && !isUndone(state)))
+        removed.get(this.versionOf(order))?.push(order)
+    }
+    for (const [id, orders] of removed) this.#versions.remove(id, orders)
   }
 }
 

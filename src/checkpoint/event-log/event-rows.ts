@@ -11,7 +11,7 @@ import { hashesIn, SeenIds, type IdHash } from '../../intake/dedupe/seen-ids.ts'
 import type { LoadedLog, LogChange } from './contract.ts'
 import type { LoggedRow, RowTrace } from '../example-pack.ts'
 import { RowContents, type OrderedRow, type StoredRows, PredictionIndex } from './row-contents.ts'
-import { RowStates, rowMarks } from './row-states.ts'
+import { RowStates, rowMarks, type RowMark } from './row-states.ts'
 import { eventStates, isUntaught, type EventCounts, type EventState } from './states.ts'
 
 export interface EventLogLimits {
@@ -60,6 +60,8 @@ export class EventRows {
   #firstLearned = 0
   /** No row was learned by an older version than a row before it. */
   #isInOrder = true
+  /** Orders of the rows that were taken out of the sums since the newest version of the line. */
+  readonly #removed = new Set<number>()
 
   constructor(parts: EventRowsParts) {
     this.#parts = parts
@@ -121,6 +123,39 @@ export class EventRows {
     return order === undefined || order < this.#begin ? undefined : order
   }
 
+  /** Every row of an event, oldest first. */
+  ordersOf(key: ExampleKey): readonly number[] {
+    const newest = this.orderOf(key)
+    if (newest === undefined || !this.has(newest, rowMarks.repeated)) return [newest ?? []].flat()
+    return this.#ids.all(this.#parts.hashOf(key)).filter((order) => order >= this.#begin)
+  }
+
+  has(order: number, mark: RowMark): boolean {
+    return this.#states.has(order, mark)
+  }
+
+  /** The present sums are without these rows. */
+  tookOut(orders: readonly number[]): void {
+    for (const order of orders) {
+      this.#states.mark(order, rowMarks.removed)
+      this.#removed.add(order)
+    }
+  }
+
+  /** What was taken out since the newest version of the line; from now on a version says so, or it is undone. */
+  protected takeRemoved(): readonly number[] {
+    const removed = [...this.#removed].filter((order) => order >= this.#begin)
+    for (const order of removed) this.#states.unmark(order, rowMarks.removed)
+    this.#removed.clear()
+    return removed
+  }
+
+  /** Whether the weights have what an erased row taught. */
+  protected keep(order: number, isKept: boolean): void {
+    if (isKept) this.#states.mark(order, rowMarks.kept)
+    else this.#states.unmark(order, rowMarks.kept)
+  }
+
   stateOf(key: ExampleKey): EventState | undefined {
     const order = this.orderOf(key)
     return order === undefined ? undefined : this.#states.at(order)
@@ -151,6 +186,9 @@ export class EventRows {
     this.#states.add(this.#begin, order, state, bytes)
     if (hasEarlier) this.#states.mark(order, rowMarks.earlier)
     if (isCounted) this.#states.mark(order, rowMarks.counted)
+    if (before !== undefined) this.#states.mark(order, rowMarks.repeated)
+    // Sums do not count what weighs nothing.
+    if (example?.weight === 0) this.tookOut([order])
     this.#predictions.add(example?.predictionId, order, this.size)
     this.#overflow()
   }
@@ -196,7 +234,10 @@ export class EventRows {
   erase(key: ExampleKey, state: EventState): void {
     if (!this.mark(key, state)) this.add({ key, state })
     for (const order of this.#ids.all(this.#parts.hashOf(key)))
-      if (order >= this.#begin) this.#contents.strip(order)
+      if (order >= this.#begin) {
+        this.#contents.strip(order)
+        this.#states.mark(order, rowMarks.erased)
+      }
   }
 
   /** Removes content, key and note from these rows. An event is forgotten when its newest row is one of them. */
@@ -206,6 +247,7 @@ export class EventRows {
       if (this.#states.at(order) !== eventStates.replaced)
         this.#states.set(order, eventStates.forgotten)
       this.#contents.bare(order)
+      this.#states.mark(order, rowMarks.erased)
     }
     this.#overflow()
   }
@@ -282,6 +324,9 @@ export class EventRows {
     this.#untraced = untraced
     this.#ids = this.#idsOf(runs)
     this.#states.restore(blocks, begin, end)
+    this.#removed.clear()
+    for (let order = begin; order < end; order += 1)
+      if (this.has(order, rowMarks.removed)) this.#removed.add(order)
     this.#contents.restore(end)
     this.#firstLearned = begin
     this.#isInOrder = false

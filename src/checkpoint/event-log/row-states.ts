@@ -31,13 +31,21 @@ export const rowMarks = {
   gone: 2 ** 30,
   /** An earlier row with the same signal was learned: learned again, it does not count again. */
   counted: 2 ** 29,
+  /** Taken out of the sums since the newest version of the line; with the next version, that one says so. */
+  removed: 2 ** 28,
+  /** Its content was retracted or forgotten. */
+  erased: 2 ** 27,
+  /** Retracted, and what it had taught is still in the weights. */
+  kept: 2 ** 26,
+  /** Its event has earlier rows in the log. */
+  repeated: 2 ** 25,
 } as const
 
-type RowMark = (typeof rowMarks)[keyof typeof rowMarks]
+export type RowMark = (typeof rowMarks)[keyof typeof rowMarks]
 
 /** Without its marks. */
 export function rollbackIn(fact: number): number {
-  return fact % rowMarks.counted
+  return fact % rowMarks.repeated
 }
 
 type Fact = (typeof factOf)[keyof typeof factOf]

@@ -48,10 +48,10 @@ export function isOpen(state: EventState): boolean {
 
 const undone: ReadonlySet<EventState> = new Set([
   ...[eventStates.set_aside, eventStates.discarded, eventStates.crowded_out],
-  eventStates.relearning,
+  ...[eventStates.relearning, eventStates.superseded],
 ])
 
-/** Whether a rollback took it away: going to a version that has learned it brings it back. */
+/** Whether a rollback took it away, or a newer signal that is taken away with it: going to a version that has learned it brings it back. */
 export function isUndone(state: EventState): boolean {
   return undone.has(state)
 }

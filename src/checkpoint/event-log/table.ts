@@ -45,7 +45,7 @@ export class EventLogTable {
       runs: this.#runs(),
       blocks: blocksIn(this.#store),
       versions: this.#store
-        .all('SELECT id, version, parent, "end", sum FROM event_versions ORDER BY id')
+        .all('SELECT id, version, parent, "end", removed, sum FROM event_versions ORDER BY id')
         .map((row) => versionOf(row, this.#store.path)),
       rollbacks: rollbacksIn(this.#store),
     }
@@ -72,7 +72,7 @@ export class EventLogTable {
     for (const each of change.blocks)
       this.#store.run(block, ...summed([each.block, each.bytes] as const))
     const version =
-      'INSERT OR REPLACE INTO event_versions (id, version, parent, "end", sum) VALUES (?, ?, ?, ?, ?)'
+      'INSERT OR REPLACE INTO event_versions (id, version, parent, "end", removed, sum) VALUES (?, ?, ?, ?, ?, ?)'
     for (const each of change.versions) this.#store.run(version, ...summed(versionValues(each)))
     const firstBlock = Math.floor(facts.begin / BLOCK)
     if (firstBlock === this.#firstBlock) return
@@ -241,10 +241,15 @@ export function blockOf(row: Row, path: string): LoadedLog['blocks'][number] {
 function versionOf(row: Row, path: string): LoggedVersion {
   const [id, version] = [row.number('id'), row.text('version')]
   const [parent, end] = [row.number('parent'), row.number('end')]
-  checkRow(row, { path, what: `${version} in the event log` }, id, version, parent, end)
-  return { id, version, parent, end }
+  const bytes = row.bytesOrNull('removed')
+  const place = { path, what: `${version} in the event log` }
+  // One of an earlier release has none.
+  checkRow(row, place, id, version, parent, end, ...(bytes === null ? [] : [bytes]))
+  const removed = bytes === null ? undefined : [...new Float64Array(bytes.slice().buffer)]
+  return { id, version, parent, end, removed }
 }
 
-function versionValues({ id, version, parent, end }: LoggedVersion): readonly Value[] {
-  return [id, version, parent, end]
+function versionValues({ id, version, parent, end, removed = [] }: LoggedVersion) {
+  const orders = new Uint8Array(Float64Array.from(removed).buffer)
+  return [id, version, parent, end, orders] as const satisfies readonly Value[]
 }

@@ -10,6 +10,8 @@ export interface LoggedVersion {
   readonly parent: number
   /** The order of the first row that came after it. */
   readonly end: number
+  /** Rows that the version it continued had learned, and that it was made without. Absent in one of an earlier release. */
+  readonly removed?: readonly number[] | undefined
 }
 
 export class VersionTree {
@@ -20,13 +22,22 @@ export class VersionTree {
   #fresh: LoggedVersion[] = []
 
   /** The same version again, after a crash or a failure, keeps its number. */
-  add(version: string, parent: string | null, end: number): void {
+  add(version: string, parent: string | null, end: number, removed: readonly number[] = []): void {
     if (this.#byName.has(version)) return
     const from = parent === null ? 0 : this.idOf(parent)
-    const row = { id: this.#next, version, parent: from, end }
+    const row = { id: this.#next, version, parent: from, end, removed }
     this.#next += 1
     this.#keep(row)
     this.#fresh.push(row)
+  }
+
+  /** It was made without these rows of the version that it continued. */
+  remove(id: number, removed: readonly number[]): void {
+    const row = this.#byId.get(id)
+    if (row === undefined) return
+    const changed = { ...row, removed }
+    this.#keep(changed)
+    this.#fresh = [...this.#fresh.filter((each) => each.id !== id), changed]
   }
 
   /** A version that was made elsewhere from one that is known here: an import of its export. It has learned the same. */

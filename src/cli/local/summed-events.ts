@@ -139,8 +139,7 @@ function* learnedBy(version: string, store: Store, isPart: boolean): Generator<E
   const line = log.versions.lineOf(version)
   if (line.size === 0 && !isPart)
     throw failure('SUMS_UNKNOWN', `the event log does not know ${version}: its events have left it`)
-  for (const { order, example } of log.rows())
-    if (example !== undefined && example.weight > 0 && log.isLearnedBy(line, order)) yield example
+  yield* log.examplesOf(log.summedBy(version))
 }
 
 const FORMAT = 'antikythera-events-1'

@@ -19,6 +19,7 @@ import type {
   ClosedForm,
   StepResult,
   SummedExamples,
+  SummedRow,
   SummedVersion,
   SumsReport,
   SumsWithout,
@@ -122,7 +123,7 @@ export class ClosedFormTrainable implements Trainable {
     return { ...result, logits }
   }
 
-  forget(rows: readonly TaughtRow[]): void {
+  forget(rows: readonly SummedRow[]): void {
     // What is left of sums in whole numbers is as it would be without the rows, and has a head as they had one before.
     const before = this.#sums instanceof ExactSums ? undefined : this.#sums.snapshot()
     this.#sums.subtractAll(this.#added(rows))
@@ -133,6 +134,28 @@ export class ClosedFormTrainable implements Trainable {
     this.#sums.restore(before, this.#columns.count(this.#outputs))
     this.#isBehind = true
     throw failure('STEP_DROPPED', 'without it the sums have no head with finite numbers')
+  }
+
+  resummed(state: TrainableState, gone: readonly SummedRow[], back: readonly SummedRow[]) {
+    if (!(this.#sums instanceof ExactSums)) return undefined
+    const left = this.#sums.copy()
+    left.subtractAll(this.#added(gone))
+    const own = [...state.tensors].filter(([name]) => this.#solved.has(name))
+    const other = new ClosedFormTrainable({
+      ...this.#parts,
+      ...{ head: state.head, parameters: new Map(own) },
+    })
+    other.restore(state)
+    const places = other.#names
+    if (!(other.#sums instanceof ExactSums)) return undefined
+    other.#sums.clear()
+    other.#sums.merge(
+      left,
+      this.#names.map((name) => places.indexOf(name)),
+    )
+    other.#sums.addAll(other.#added(back))
+    other.#isBehind = true
+    return other.snapshot()
   }
 
   grow(head: Head): void {
@@ -307,7 +330,7 @@ export class ClosedFormTrainable implements Trainable {
   }
 
   /** Rows as the sums have them, without those that were divided among the classes. */
-  #added(rows: readonly TaughtRow[]): readonly EmbeddedExample[] {
+  #added(rows: readonly SummedRow[]): readonly EmbeddedExample[] {
     const embedded = this.#embedded(rows)
     return rows.flatMap(({ target, weight }, row): EmbeddedExample[] => {
       const own = embedded[row]
@@ -437,7 +460,6 @@ interface EmbeddedRow {
 
 type EmbeddedExample = SharedExample & EmbeddedRow & Pick<WholeExample, 'weight'>
 type ExampleShares = Pick<WholeExample, 'shares' | 'weight'>
-type TaughtRow = Pick<TrainRow, 'latent' | 'target' | 'weight'>
 
 /** [rows, width] */
 function joined(rows: readonly WholeRow[], unit: number): Float32Array {

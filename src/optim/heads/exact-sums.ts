@@ -96,10 +96,19 @@ export class ExactSums {
     return copied
   }
 
-  /** Adds sums of the same shape over other examples. `columns`: the place here of each column there. */
+  /** As if nothing had been added. */
+  clear(): void {
+    this.#counts = new WholeTotals(this.#counts.length)
+    this.#sums = new WholeTotals(this.#sums.length)
+    this.#moments = new WholeTotals(this.#moments.length)
+    this.#facts = new WholeTotals(counted.length)
+  }
+
+  /** Adds sums of the same shape over other examples. `columns`: the place here of each column there; −1 = one without examples. */
   merge(other: ExactSums, columns: readonly number[]): void {
     const { width } = this.#shape
     for (const [from, column] of columns.entries()) {
+      if (column < 0) continue
       this.#counts.addTotals(other.#counts, column, from, from + 1)
       this.#sums.addTotals(other.#sums, column * width, from * width, (from + 1) * width)
     }

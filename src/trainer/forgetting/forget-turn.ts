@@ -11,6 +11,7 @@
  */
 import { FORGOTTEN } from '../../intake/events/event-key.ts'
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
+import { invariant } from '../../platform/errors.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { publishAgain } from '../updates/candidate.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
@@ -178,13 +179,14 @@ export class ForgetTurn {
     if (after?.examples !== (before?.examples ?? 0) - gone.length) return undefined
     // The name of an output that only they had used would stay in the head.
     if (after.outputs !== before?.outputs && this.#hasGrown) return undefined
-    const orders = plan.again(target.version)
+    const { summedRows } = state
+    invariant(summedRows !== undefined, 'what was subtracted from was known')
     if (target.version === undefined) progress.startedFresh()
     else progress.wentTo(target.version)
     state.compared.clear()
     progress.setBar(undefined)
     const { number, version } = await publishAgain(reason, this.#parts, signal)
-    log.takenOver(version, orders)
+    log.takenOver(version, summedRows)
     progress.wentTo(version, number + 1)
     progress.scored(learner.headline)
     return { version, released: isNext ? version : (routed ?? version), subtracted: gone.length }

@@ -34,8 +34,11 @@ export async function restoreVersion(
   { undoes = false } = {},
 ): Promise<boolean> {
   const snapshot = state.snapshots.of(version)
+  let lacking: readonly number[] = []
   if (snapshot !== undefined) {
-    restore(snapshot, loop, state)
+    const left = await state.withoutErased(version, snapshot, signal)
+    lacking = left.lacking
+    restore(left.snapshot, loop, state)
     await markStaleMemory(version, { loop, state, retry }, signal)
   } else {
     const load = () => loop.registry.load(version)
@@ -53,7 +56,7 @@ export async function restoreVersion(
   const line = snapshot?.line
   const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
   if (line !== undefined) state.dedupe.goTo(line, pending)
-  state.log.wentTo(version)
+  state.log.wentTo(version, lacking)
   forgetLearned(state, line !== undefined)
   // A person who promotes a version has decided that it is good enough, whatever was better.
   if (undoes) state.compared.goTo(version)
