@@ -381,6 +381,15 @@ export const errorTable = {
   SUMS_UNKNOWN: row(409, 65).fix(
     'ask about a newer version, or one whose events are all in the event log and name their label (limits.event_log); versions of ncm, slda, ranpac and anacp on text have exact sums',
   ),
+  SUMS_TAKEN_OUT: row(409, 65).fix(
+    'verify a version that was made after the retraction: send more feedback until the next one is published',
+  ),
+  SUMS_TRIMMED: row(409, 65).fix(
+    'raise limits.event_log so that it holds every event that a version has learned; verify an exported file of events until then',
+  ),
+  SUMS_DIVIDED: row(409, 65).fix(
+    'exact proofs need events that name what is right: say a label or a correction in place of thumbs down',
+  ),
   SUMS_MOVED: passing(409, 75).fix(
     'wait until the newest version is live, or promote it: the sums are those of the version that the trainer has made last, and a retraction changes them before the next version',
   ),

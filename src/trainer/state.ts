@@ -259,11 +259,7 @@ export class TrainerState {
    * What has to be subtracted to forget these rows, so that the sums are as if none had ever come; undefined if a part of it
    * cannot be: an example that only ruled out an answer, or one that an expert beside the sums has learned too.
    */
-  subtractable({
-    orders,
-  }: {
-    readonly orders: readonly number[]
-  }): readonly Example[] | undefined {
+  subtractable({ orders }: { readonly orders: readonly number[] }): readonly Example[] | undefined {
     const { learner, log } = this
     if (learner.knnMemory?.mixture !== undefined || log.again.size > 0) return undefined
     const rows = this.summedRows && new Set(this.summedRows)

@@ -138,7 +138,7 @@ describe('a version of a closed form', () => {
       },
     ])
     expect((await verify('--events', file)).code).toBe(0)
-    expect(codeOf(await verify('v1'))).toBe('SUMS_UNKNOWN')
+    expect(codeOf(await verify('v1'))).toBe('SUMS_TAKEN_OUT')
     expect(codeOf(await verify('--export', file))).toBe('USAGE')
     expect((await verify('v0')).json()).toMatchObject({ equal: true, examples: 0 })
   })

@@ -20,23 +20,23 @@ import { tinyLatent } from '../trainer/tiny.ts'
 import { openWorld, runToEnd, type Setting, type World } from '../trainer/world.ts'
 
 const isFull = process.env.ANTIKYTHERA_PROPERTIES === 'full'
-const SEEDS = Array.from({ length: isFull ? 60 : 4 }, (_, at) => at + 1)
-const STEPS = 30
+const SEEDS = Array.from({ length: isFull ? 60 : 2 }, (_, at) => at + 1)
+const STEPS = isFull ? 30 : 10
 
 const values = openFeatures({ size: 8, standardise: false })
 const base = { ...values, network: { ...values.network, unit: true } }
 const config = { method: 'ncm', rank: 0, alpha: 1, tail_layers: 0 }
 const planFor = (head: Head) => planOf({ method: ncm, config, base, head })
+const labels = ['a', 'b', 'c', 'd', 'e']
 const setting: Setting = {
   every: 3,
   capacity: 16,
   train: { batch: 3, replay_batch: 0, epochs: 1 },
-  labels: { open: true, known: [], limit: 20 },
+  labels: { known: labels, limit: 20 },
   freshParameters: (head: Head) => freshAdapter(planFor(head), openRandom(1, 'fresh')),
   openTrainable: ({ head }: { readonly head: Head }) => openOn(planFor(head)),
 }
 
-const labels = ['a', 'b', 'c', 'd', 'e']
 const lesson = (id: string, text: string, label: string, source = 'desk') =>
   JSON.stringify({ id, source, text, label })
 const retraction = (id: string, source = 'desk') => JSON.stringify({ id, source, retract: true })

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { cutOf } from '../../adapters/target-modules.ts'
 import { EventLog } from '../../checkpoint/event-log/event-log.ts'
+import { rowMarks } from '../../checkpoint/event-log/row-states.ts'
 import { EventLogTable } from '../../checkpoint/event-log/table.ts'
 import { checkpointMigrations } from '../../checkpoint/schema.ts'
 import type { Config } from '../../config/config.ts'
@@ -139,7 +140,19 @@ function* learnedBy(version: string, store: Store, isPart: boolean): Generator<E
   const line = log.versions.lineOf(version)
   if (line.size === 0 && !isPart)
     throw failure('SUMS_UNKNOWN', `the event log does not know ${version}: its events have left it`)
-  yield* log.examplesOf(log.summedBy(version))
+  const rows = log.summedBy(version)
+  if (log.untraced > 0)
+    throw failure(
+      'SUMS_TRIMMED',
+      `${log.untraced} events that a version may have learned have left the event log`,
+    )
+  const gone = rows.filter((order) => log.has(order, rowMarks.erased)).length
+  if (gone > 0)
+    throw failure(
+      'SUMS_TAKEN_OUT',
+      `${gone} events of ${version} were retracted or forgotten since`,
+    )
+  yield* log.examplesOf(rows)
 }
 
 const FORMAT = 'antikythera-events-1'

@@ -68,8 +68,9 @@ async function openVersion(config: Config, model: string, base: Base, version: V
   if (sums === undefined) throw unknown('it was not made from exact sums')
   if (sums.digest === undefined) throw unknown('its sums began in an earlier release')
   if (sums.divided > 0)
-    throw unknown(
-      `${sums.divided} of its ${sums.examples} examples only rule out an answer, and their shares depend on the order`,
+    throw failure(
+      'SUMS_DIVIDED',
+      `${name} of ${model} cannot be computed again: ${sums.divided} of its ${sums.examples} examples only rule out an answer, and their shares depend on the order`,
     )
   const method = pluginsOf(config).methods[adapter.method]
   const closedForm = method?.open(adapter).closedForm
@@ -162,7 +163,7 @@ function compare(sums: ExactSums, parts: VerifiedVersion, isLog: boolean): void 
   if (isLog && examples !== claimed.examples)
     throw failure(
       'SUMS_UNKNOWN',
-      `the event log has ${examples} examples of ${name} of ${model}, which has learned ${claimed.examples}: others were retracted, replaced or forgotten since or are too old, or its line began again without what came before`,
+      `the event log has ${examples} examples of ${name} of ${model}, which has learned ${claimed.examples}: its line began again without what came before, or a defence changed their weights`,
     )
   if (examples !== claimed.examples)
     throw differs(parts, `${examples} events are there, and it has learned ${claimed.examples}`)
