@@ -72,5 +72,5 @@ export const checkpointMigrations: Migrations = [
   CREATE INDEX held_keys ON held (key);
   CREATE INDEX held_places ON held (state, at);
   `,
-  'ALTER TABLE event_versions ADD COLUMN removed BLOB',
+  'ALTER TABLE event_versions ADD COLUMN removed TEXT',
 ]

@@ -41,6 +41,8 @@ export interface LearnerParts {
   readonly lossGap?: LossGapLimits | undefined
   /** Those of these examples that are in the exact sums, as they were learned; replay need not hold them. Absent = none. */
   readonly summed?: ((keys: readonly ExampleKey[]) => readonly Example[] | undefined) | undefined
+  /** Events that the sums have a lesson about a prediction from, though their newest row says something else. */
+  readonly summedAbout?: ((predictionId: string) => readonly ExampleKey[]) | undefined
   /** The trust in an example of a step, new or replayed; absent = full trust. */
   readonly trust?: ((example: Example, latent?: Latent) => Trust) | undefined
 }

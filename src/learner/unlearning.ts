@@ -9,7 +9,7 @@ import type { LatentMap, LearnerParts, Retraction } from './learner-types.ts'
 import type { Pending } from './pending.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
-interface UnlearningParts extends Pick<LearnerParts, 'trainable' | 'summed'> {
+interface UnlearningParts extends Pick<LearnerParts, 'trainable' | 'summed' | 'summedAbout'> {
   readonly pending: Pending
   readonly replayBuffer: ReplayBuffer
   readonly memory: ExampleMemory | undefined
@@ -22,12 +22,13 @@ export class Unlearning {
     this.#parts = parts
   }
 
-  /** Keys of the pending, replayed and memorised examples about a prediction. */
+  /** Keys of the pending, replayed, memorised and summed examples about a prediction. */
   about(predictionId: string): readonly ExampleKey[] {
-    const { pending, memory, replayBuffer } = this.#parts
+    const { pending, memory, replayBuffer, summedAbout } = this.#parts
     const loose = [...pending.examples, ...(memory?.items ?? [])]
     const about = loose.filter((each) => each.predictionId === predictionId)
-    return [...new Set([...about.map(({ key }) => key), ...replayBuffer.about(predictionId)])]
+    const keys = [...about.map(({ key }) => key), ...replayBuffer.about(predictionId)]
+    return [...new Set([...keys, ...(summedAbout?.(predictionId) ?? [])])]
   }
 
   /**

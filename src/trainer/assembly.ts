@@ -64,6 +64,7 @@ export function assemble(loop: LoopParts): Assembly {
     quality: loop.limits.quality,
     ...(defence && { trust: defence.trust }),
     summed: (keys) => state.summed(keys),
+    summedAbout: (predictionId) => state.summedAbout(predictionId),
     replayBuffer: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
   })
   const state: TrainerState = new TrainerState({ loop, learner, retry, latents, defence })

@@ -226,9 +226,11 @@ export class TrainerState {
   #markKept(keys: readonly ExampleKey[]): void {
     const { log } = this
     const { parent } = this.progress
-    const isGone = (order: number) => log.versionOf(order) !== 0 && log.has(order, rowMarks.erased)
-    const erased = keys.flatMap((key) => log.ordersOf(key)).filter(isGone)
-    if (erased.length > 0 && parent !== null) log.keeps(erased, new Set(log.summedSince(parent)))
+    const orders = keys.flatMap((key) => log.ordersOf(key))
+    const erased = orders.filter((order) => log.has(order, rowMarks.erased))
+    if (parent === null || !erased.some((order) => log.versionOf(order) !== 0)) return
+    const summed = new Set(log.summedSince(parent))
+    log.keeps(erased, (order) => summed.has(order))
   }
 
   /** The rows that exact sums are over, all of them and nothing else; undefined if that is not known. */
@@ -253,6 +255,13 @@ export class TrainerState {
     if (learned.length === 0) return []
     const rows = this.summedRows && new Set(this.summedRows)
     return rows && this.#examplesAt(learned.filter((order) => rows.has(order)))
+  }
+
+  /** Events with a lesson about a prediction in the sums, where a rollback has undone their newer one. */
+  summedAbout(predictionId: string): readonly ExampleKey[] {
+    const earlier = [...this.log.earlierAbout(predictionId)]
+    const rows = earlier.length === 0 ? [] : (this.summedRows ?? [])
+    return earlier.flatMap(({ key, order }) => (rows.includes(order) ? key : []))
   }
 
   /**

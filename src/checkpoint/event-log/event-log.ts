@@ -114,12 +114,6 @@ export class EventLog extends EventRows {
       if (example !== undefined && wanted.has(order)) yield example
   }
 
-  /** What an event has taught stays where these are the rows that are learned. */
-  keeps(orders: readonly number[], summed: ReadonlySet<number>): void {
-    for (const order of orders)
-      if (this.has(order, rowMarks.erased)) this.keep(order, summed.has(order))
-  }
-
   // ── Rollbacks ──
 
   /**
@@ -130,10 +124,12 @@ export class EventLog extends EventRows {
     const back = this.takeRemoved().filter((order) => this.at(order) === eventStates.pending)
     this.tookOut([...back, ...lacking])
     const summed = new Set(this.summedSince(version))
+    const erased: number[] = []
     for (let order = this.begin; order < this.end; order += 1) {
-      if (this.has(order, rowMarks.erased)) this.keeps([order], summed)
+      if (this.has(order, rowMarks.erased)) erased.push(order)
       else if (isUndone(this.at(order)) && summed.has(order)) this.set(order, eventStates.learned)
     }
+    this.keeps(erased, (order) => summed.has(order))
   }
 
   /** The rows that were learned but not by `version`, `also` or their ancestors, oldest first. */

@@ -150,10 +150,11 @@ export class EventRows {
     return removed
   }
 
-  /** Whether the weights have what an erased row taught. */
-  protected keep(order: number, isKept: boolean): void {
-    if (isKept) this.#states.mark(order, rowMarks.kept)
-    else this.#states.unmark(order, rowMarks.kept)
+  /** Whether the weights have what these rows taught, which are erased, is noted in the newest row of each event. */
+  keeps(orders: readonly number[], isKept: (order: number) => boolean): void {
+    for (const order of orders) this.#states.unmark(order, rowMarks.kept)
+    for (const order of orders.filter(isKept))
+      this.#states.mark(this.#ids.newestOf(order) ?? order, rowMarks.kept)
   }
 
   stateOf(key: ExampleKey): EventState | undefined {
@@ -280,6 +281,16 @@ export class EventRows {
       const key = this.#contents.keyAt(order)
       return key !== undefined && this.orderOf(key) === order ? [key] : []
     })
+  }
+
+  /** Learned rows that speak of a prediction where a newer row of their event says something else. */
+  *earlierAbout(
+    predictionId: string,
+  ): Generator<{ readonly key: ExampleKey; readonly order: number }> {
+    for (const order of this.#predictions.about(predictionId, this.#begin)) {
+      const key = this.versionOf(order) === 0 ? undefined : this.#contents.keyAt(order)
+      if (key !== undefined && this.orderOf(key) !== order) yield { key, order }
+    }
   }
 
   /** These learned rows belong to the version with this number, in place of those that have learned them. */

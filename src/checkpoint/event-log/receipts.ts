@@ -15,7 +15,7 @@ import { checkpointMigrations } from '../schema.ts'
 import { bytesOf } from '../tables/rows.ts'
 import { fact, stampOf } from '../tables/states.ts'
 import type { EventNote } from '../example-pack.ts'
-import { BLOCK, factOf, FACTS, rollbackIn } from './row-states.ts'
+import { BLOCK, factOf, FACTS, rollbackIn, rowMarks } from './row-states.ts'
 import { eventStates, stateName, type EventStateName } from './states.ts'
 import { blockOf, logFacts, noKey, rollbacksIn, runAt, runsAfter, runTraces } from './table.ts'
 
@@ -27,6 +27,8 @@ export interface LoggedReceipt {
   readonly slice?: string
   readonly timeMs?: number
   readonly note?: EventNote
+  /** It was retracted, and could not be taken out of the weights. */
+  readonly isKept?: true
   readonly rollback?: { readonly to: string; readonly timeMs: number; readonly reason: string }
   /** Of an event that waits for an update: memory holds it, and answers from it. */
   readonly remembered?: true
@@ -192,6 +194,7 @@ function receiptOf(store: Store, order: number, key: ExampleKey): LoggedReceipt 
   if (!isIt || words === undefined) return undefined
   const { key: _key, predictionId: _prediction, ...traced } = row
   const state = stateName(words[factOf.state] ?? 0)
+  const isKept = ((words[factOf.rollback] ?? 0) & rowMarks.kept) !== 0
   const version = versionOf(store, words[factOf.version] ?? 0)
   const rollback = rollbacksIn(store).find(
     ({ id }) => id === rollbackIn(words[factOf.rollback] ?? 0),
@@ -202,6 +205,7 @@ function receiptOf(store: Store, order: number, key: ExampleKey): LoggedReceipt 
     ...(version !== undefined && { version }),
     ...traced,
     ...(rollback && { rollback }),
+    ...(state === 'retracted' && isKept && { isKept }),
   }
 }
 

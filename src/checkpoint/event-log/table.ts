@@ -241,15 +241,15 @@ export function blockOf(row: Row, path: string): LoadedLog['blocks'][number] {
 function versionOf(row: Row, path: string): LoggedVersion {
   const [id, version] = [row.number('id'), row.text('version')]
   const [parent, end] = [row.number('parent'), row.number('end')]
-  const bytes = row.bytesOrNull('removed')
+  const orders = row.textOrNull('removed')
   const place = { path, what: `${version} in the event log` }
   // One of an earlier release has none.
-  checkRow(row, place, id, version, parent, end, ...(bytes === null ? [] : [bytes]))
-  const removed = bytes === null ? undefined : [...new Float64Array(bytes.slice().buffer)]
+  checkRow(row, place, id, version, parent, end, ...(orders === null ? [] : [orders]))
+  const removed = orders === null ? undefined : (JSON.parse(orders) as readonly number[])
   return { id, version, parent, end, removed }
 }
 
-function versionValues({ id, version, parent, end, removed = [] }: LoggedVersion) {
-  const orders = new Uint8Array(Float64Array.from(removed).buffer)
-  return [id, version, parent, end, orders] as const satisfies readonly Value[]
+function versionValues(row: LoggedVersion): readonly Value[] {
+  const { id, version, parent, end, removed = [] } = row
+  return [id, version, parent, end, JSON.stringify(removed)]
 }

@@ -189,7 +189,8 @@ export class Acceptance {
     const aside = about === undefined ? [] : setAside.about(key, about).filter(isReached)
     for (const each of aside) setAside.remove(each)
     for (const each of [...older, ...waits.map((held) => held.key), ...aside])
-      if (each !== key) log.supersede(each)
+      // A newer lesson that a rollback set aside is not about it.
+      if (each !== key && setAside.get(each) === undefined) log.supersede(each)
   }
 }
 

@@ -59,7 +59,8 @@ export class Retractions {
     const said = [...learner.pending, ...learner.remembered].filter(
       (each) => isMeant(meant, each) && reached(each.key),
     )
-    const all = log.meant(meant)
+    const about = meant.kind === 'event' ? learner.about(meant.predictionId) : []
+    const all = [...new Set([...log.meant(meant), ...about])]
     const logged = all.filter(reached)
     const held = this.#heldMeant(event, meant)
     const turn = { event, received, meant, said, keys, all, logged, held }

@@ -180,7 +180,7 @@ function isUnreadHere(
 }
 
 function fateOf(found: LoggedReceipt): Fate {
-  const { state, note, rollback, isOlder, ...learned } = found
+  const { state, note, rollback, isOlder, isKept, ...learned } = found
   switch (state) {
     case 'pending':
     case 'relearning':
@@ -204,14 +204,18 @@ function fateOf(found: LoggedReceipt): Fate {
       return { state: 'rejected', ...refusal('discarded') }
     case 'crowded_out':
       return { state: 'rejected', ...refusal('crowded_out') }
-    case 'superseded':
     case 'retracted':
+      return { state, ...(isKept && { message: kept }) }
+    case 'superseded':
     case 'forgotten':
       return { state }
     case 'replaced':
       return { state: 'superseded' }
   }
 }
+
+const kept =
+  'replay and memory are without it; the weights keep what it taught, because only exact sums of named answers lose an event: antikythera forget removes it from them'
 
 const reasons = {
   discarded: 'it was set aside by a rollback or kept in quarantine, and then discarded',
