@@ -31,8 +31,24 @@ export function refusePickles(folder: string, files: readonly string[]): void {
 /** Throws BASE_INVALID for anything but a JSON object. */
 export async function readJsonFile(folder: string, file: string): Promise<Fields> {
   const value = await parsed(join(folder, file))
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Fields
-  throw failure('BASE_INVALID', `${file} in ${folder} is not a JSON object`)
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw failure('BASE_INVALID', `${file} in ${folder} is not a JSON object`)
+  if (isDeep(value)) throw failure('BASE_INVALID', `${file} in ${folder} is nested too deep`)
+  return value as Fields
+}
+
+/** Real ones have some ten levels, and what reads them goes down with each. */
+const MOST_DEPTH = 100
+
+function isDeep(value: object): boolean {
+  let level: readonly object[] = [value]
+  for (let depth = 0; depth < MOST_DEPTH && level.length > 0; depth += 1)
+    level = level.flatMap((each) => Object.values(each).filter(isNested))
+  return level.length > 0
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 async function parsed(path: string): Promise<Json> {

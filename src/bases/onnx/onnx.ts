@@ -3,17 +3,16 @@
  * places of a map, or the vector, at unit length is the embedding.
  */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Base } from '../../contracts/base.ts'
 import type { Network } from '../../contracts/network.ts'
-import { openOrtPool } from '../../nn/onnx/pool.ts'
 import { image } from '../../payloads/inputs/image.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
-import { failure, invariant } from '../../platform/errors.ts'
+import { failure } from '../../platform/errors.ts'
 import { embeddedNetwork } from '../embedded-network.ts'
 import type { PictureFit } from '../pictures/pixels.ts'
 import { openPictureReader } from '../pictures/reader.ts'
-import { pictureModel, type PictureModel, type Preprocessing } from './picture-model.ts'
+import { bytesOf, pictureModel, type PictureModel, type Preprocessing } from './picture-model.ts'
+import { triedShape } from './shape-trial.ts'
 
 /** Raised whenever the same file would give another output. */
 const EQUATIONS = 'onnx/1'
@@ -41,14 +40,6 @@ export async function openOnnx({ file, size, mean, std, fit }: OnnxOptions): Pro
   }
 }
 
-async function bytesOf(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file)
-  } catch (cause) {
-    throw failure('BASE_MISSING', `the file ${file} of a base cannot be read`, { cause })
-  }
-}
-
 /** Nothing above what the file computes. */
 function frozenNetwork(width: number): Network {
   return embeddedNetwork(width, {
@@ -58,29 +49,16 @@ function frozenNetwork(width: number): Network {
 
 /** Places and their width, of one grey picture: what a file declares may leave sizes open, and what it computes may fail. */
 async function shapeOf({ bytes, side }: PictureModel, file: string) {
-  const pool = openOrtPool({ workers: 1 })
-  const grey = new Uint8Array(3 * side * side).fill(127)
-  try {
-    await pool.addSession(file, () => bytes)
-    const feeds = { pixels: { shape: [1, side, side, 3], data: grey } }
-    const { values } = await pool.run({ session: file, feeds })
-    invariant(values?.data instanceof Float32Array, 'a graph of pictures without values')
-    const [batch, positions = 0, width = 0] = values.shape
-    if (batch !== 1 || values.shape.length !== 3 || positions * width === 0)
-      throw failure(
-        'BASE_UNSUPPORTED',
-        `${file} answers one picture with ${values.shape.join(' × ')} numbers`,
-      )
-    if (!values.data.every(Number.isFinite))
-      throw failure(
-        'BASE_INVALID',
-        `${file} answers a grey picture with a number that is not finite`,
-      )
-    return { positions, width }
-  } catch (cause) {
-    if (!(cause instanceof Error) || !cause.message.startsWith('ONNX Runtime:')) throw cause
-    throw failure('BASE_INVALID', `${file} does not run: ${cause.message}`, { cause })
-  } finally {
-    await pool.close()
-  }
+  const found = await triedShape(bytes, side)
+  if ('fault' in found) throw failure('BASE_INVALID', `${file} does not run: ${found.fault}`)
+  const { shape, isFinite } = found
+  const [batch, positions = 0, width = 0] = shape
+  if (batch !== 1 || shape.length !== 3 || positions * width === 0)
+    throw failure(
+      'BASE_UNSUPPORTED',
+      `${file} answers one picture with ${shape.join(' × ')} numbers`,
+    )
+  if (!isFinite)
+    throw failure('BASE_INVALID', `${file} answers a grey picture with a number that is not finite`)
+  return { positions, width }
 }

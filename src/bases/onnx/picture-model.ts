@@ -6,13 +6,21 @@
  * Weights beside the file are put into it. Refused: operators that ONNX Runtime does not bring, weights outside the file's folder, more
  * than one input or output, and inputs that are no picture.
  */
-import { readFile, realpath } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { failure } from '../../platform/errors.ts'
 import { elementType, node, tensor, valueInfo } from '../../nn/onnx/graph.ts'
 import { bytes, layOut, message, type Wire } from '../../nn/protobuf.ts'
 import type { OnnxModel } from '../../nn/record.ts'
-import { encoded, field, fieldsIn, number, type Field, words } from './wire-fields.ts'
+import {
+  encoded,
+  field,
+  fieldsIn,
+  number,
+  type Field,
+  type OpenFile,
+  words,
+} from './wire-fields.ts'
 
 export interface PictureModel {
   readonly bytes: OnnxModel
@@ -40,28 +48,28 @@ const KNOWN = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft'])
 const LEAST_OPSET = 7
 /** ONNX Runtime reads no larger model at once. */
 const MOST_BYTES = 2 ** 31 - 1
+/** Branches and loops in each other. */
+const MOST_DEPTH = 16
 
 /** Throws BASE_INVALID or BASE_UNSUPPORTED. */
 export async function pictureModel(
   file: Uint8Array,
   settings: Preprocessing,
 ): Promise<PictureModel> {
-  const model = fieldsIn(file, settings.file)
+  const model = fieldsIn(file, settings)
   const graphs = model.filter(({ at }) => at === MODEL.graph)
   const [graph] = graphs
   if (graph === undefined || graphs.length > 1) throw invalid(settings, 'is no ONNX model')
   refuseOldOpset(model, settings)
   const functions = model.filter(({ at }) => at === MODEL.functions)
-  const parts = fieldsIn(graph.body, settings.file)
-  const own = new Set(functions.map((each) => words(fieldsIn(each.body, settings.file), 10)))
-  for (const nodes of [parts, ...functions.map(({ body }) => fieldsIn(body, settings.file))])
+  const parts = fieldsIn(graph.body, settings)
+  const own = new Set(functions.map((each) => words(fieldsIn(each.body, settings), 10)))
+  for (const nodes of [parts, ...functions.map(({ body }) => fieldsIn(body, settings))])
     refuseOperators(nodes, nodes === parts ? GRAPH.node : 7, own, settings)
   const initializers = await Promise.all(
     parts.filter(({ at }) => at === GRAPH.initializer).map(async (each) => inlined(each, settings)),
   )
-  const names = new Set(
-    initializers.map((each) => words(fieldsIn(each, settings.file), TENSOR.name)),
-  )
+  const names = new Set(initializers.map((each) => words(fieldsIn(each, settings), TENSOR.name)))
   const input = only(parts, GRAPH.input, names, 'input', settings)
   const output = only(parts, GRAPH.output, new Set(), 'output', settings)
   const side = sideOf(input, settings)
@@ -138,7 +146,7 @@ function rawFloats(values: readonly number[]): Uint8Array {
 function refuseOldOpset(model: readonly Field[], settings: Preprocessing): void {
   const opsets = model.filter(({ at }) => at === MODEL.opset)
   const own = opsets
-    .map(({ body }) => fieldsIn(body, settings.file))
+    .map(({ body }) => fieldsIn(body, settings))
     .find((set) => ['', 'ai.onnx'].includes(words(set, 1)))
   const version = own === undefined ? 0 : number(own, 2)
   if (version < LEAST_OPSET)
@@ -154,10 +162,12 @@ function refuseOperators(
   nodeField: number,
   own: ReadonlySet<string>,
   settings: Preprocessing,
+  depth = 0,
 ): void {
+  if (depth > MOST_DEPTH) throw unsupported(settings, `has over ${MOST_DEPTH} graphs in each other`)
   for (const { at, body } of graph) {
     if (at !== nodeField) continue
-    const parts = fieldsIn(body, settings.file)
+    const parts = fieldsIn(body, settings)
     const domain = words(parts, NODE.domain)
     if (!KNOWN.has(domain) && !own.has(domain))
       throw unsupported(
@@ -165,9 +175,9 @@ function refuseOperators(
         `needs the custom operator ${domain}.${words(parts, NODE.type)}; export it with operators of ONNX alone`,
       )
     for (const attribute of parts.filter((each) => each.at === NODE.attribute))
-      for (const inner of fieldsIn(attribute.body, settings.file)) {
+      for (const inner of fieldsIn(attribute.body, settings)) {
         if (inner.at === ATTRIBUTE.graph || inner.at === ATTRIBUTE.graphs)
-          refuseOperators(fieldsIn(inner.body, settings.file), GRAPH.node, own, settings)
+          refuseOperators(fieldsIn(inner.body, settings), GRAPH.node, own, settings, depth + 1)
         if (inner.at === ATTRIBUTE.tensor || inner.at === ATTRIBUTE.tensors)
           refuseExternal(inner, settings)
       }
@@ -175,18 +185,18 @@ function refuseOperators(
 }
 
 function refuseExternal({ body }: Field, settings: Preprocessing): void {
-  if (fieldsIn(body, settings.file).some(({ at }) => at === TENSOR.external))
+  if (fieldsIn(body, settings).some(({ at }) => at === TENSOR.external))
     throw unsupported(settings, 'has a constant in another file; export it with one file')
 }
 
 /** With the numbers that lie in a file beside it. */
 async function inlined({ body }: Field, settings: Preprocessing): Promise<Uint8Array> {
-  const parts = fieldsIn(body, settings.file)
+  const parts = fieldsIn(body, settings)
   const external = parts.filter(({ at }) => at === TENSOR.external)
   if (external.length === 0) return body
   const entries = new Map(
     external.map(({ body: entry }) => {
-      const pair = fieldsIn(entry, settings.file)
+      const pair = fieldsIn(entry, settings)
       return [words(pair, 1), words(pair, 2)] as const
     }),
   )
@@ -233,7 +243,21 @@ async function readBeside(location: string, settings: Preprocessing): Promise<Bu
   const way = relative(folder, path)
   if (location === '' || way === '' || way === '..' || way.startsWith(`..${sep}`))
     throw unsupported(settings, `has weights outside its folder, in ${JSON.stringify(location)}`)
-  return readFile(path)
+  return bytesOf(path)
+}
+
+/** Of an ordinary file: a pipe or a device may have no end. Throws BASE_MISSING, BASE_INVALID or BASE_UNSUPPORTED. */
+export async function bytesOf(file: string): Promise<Buffer> {
+  const missing = (cause: unknown) =>
+    failure('BASE_MISSING', `the file ${file} of a base cannot be read`, { cause })
+  const facts = await stat(file).catch((cause: unknown) => {
+    throw missing(cause)
+  })
+  if (!facts.isFile()) throw invalid({ file }, 'is no ordinary file')
+  if (facts.size > MOST_BYTES) throw unsupported({ file }, 'has more than 2 GiB')
+  return readFile(file).catch((cause: unknown) => {
+    throw missing(cause)
+  })
 }
 
 interface NamedValue {
@@ -264,16 +288,17 @@ function only(
 }
 
 /** ValueInfoProto: name, type.tensor_type { elem_type, shape { dim { dim_value } } }. */
-function valueOf(body: Uint8Array, { file }: Preprocessing): NamedValue {
-  const parts = fieldsIn(body, file)
+function valueOf(body: Uint8Array, settings: Preprocessing): NamedValue {
+  const parts = fieldsIn(body, settings)
   const type = field(parts, 2)
-  const dense = type && field(fieldsIn(type.body, file), 1)
-  const inside = dense ? fieldsIn(dense.body, file) : []
+  const dense = type && field(fieldsIn(type.body, settings), 1)
+  const inside = dense ? fieldsIn(dense.body, settings) : []
   const shape = field(inside, 2)
   return {
     name: words(parts, 1),
     type: number(inside, 1),
-    sizes: shape && fieldsIn(shape.body, file).map((dim) => number(fieldsIn(dim.body, file), 1)),
+    sizes:
+      shape && fieldsIn(shape.body, settings).map((dim) => number(fieldsIn(dim.body, settings), 1)),
   }
 }
 
@@ -308,10 +333,10 @@ function rankOf({ name, type, sizes }: NamedValue, settings: Preprocessing): num
   )
 }
 
-function unsupported({ file }: Preprocessing, problem: string) {
+function unsupported({ file }: OpenFile, problem: string) {
   return failure('BASE_UNSUPPORTED', `${file} ${problem}`)
 }
 
-function invalid({ file }: Preprocessing, problem: string) {
+function invalid({ file }: OpenFile, problem: string) {
   return failure('BASE_INVALID', `${file} ${problem}`)
 }

@@ -12,11 +12,21 @@ export interface Field {
   readonly raw: Uint8Array
 }
 
-const EMPTY = new Uint8Array()
+/** What the messages of one file are read for. */
+export interface OpenFile {
+  readonly file: string
+}
 
-/** Throws BASE_INVALID, which names `file`. */
-export function fieldsIn(message: Uint8Array, file: string): readonly Field[] {
+const EMPTY = new Uint8Array()
+/** Of all the messages of a file: a tenth of it is a large network. A field takes some hundred bytes. */
+const MOST_FIELDS = 250_000
+const counted = new WeakMap<OpenFile, number>()
+
+/** Throws BASE_INVALID, or BASE_UNSUPPORTED where it has read too many fields of the file. */
+export function fieldsIn(message: Uint8Array, open: OpenFile): readonly Field[] {
+  const { file } = open
   const fields: Field[] = []
+  const before = counted.get(open) ?? 0
   let at = 0
   const torn = () => failure('BASE_INVALID', `${file} is cut off, or is no ONNX model`)
   const varint = () => {
@@ -44,8 +54,11 @@ export function fieldsIn(message: Uint8Array, file: string): readonly Field[] {
       at += length
     } else throw torn()
     if (at > message.length) throw torn()
+    if (before + fields.length >= MOST_FIELDS)
+      throw failure('BASE_UNSUPPORTED', `${file} has over ${MOST_FIELDS} fields and nodes`)
     fields.push({ at: Math.floor(tag / 8), body, value, raw: message.subarray(start, at) })
   }
+  counted.set(open, before + fields.length)
   return fields
 }
 
