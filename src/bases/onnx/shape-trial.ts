@@ -29,7 +29,7 @@ export async function triedShape(
 ): Promise<ShapeReply> {
   const program = fileURLToPath(entryUrl('src/bases/onnx/shape-child.ts'))
   const limited = `ulimit -t ${seconds}; exec "$0" "$@"`
-  const child = spawn('/bin/sh', ['-c', limited, process.execPath, program, `${side}`], {
+  const child = spawn('/bin/sh', ['-c', limited, process.execPath, program], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   const kill = () => child.kill('SIGKILL')
@@ -47,7 +47,8 @@ export async function triedShape(
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (part: string) => (output += part))
     // It may end before it has read all; what it says counts.
-    child.stdin.on('error', () => undefined).end(model)
+    child.stdin.on('error', () => undefined).write(new Uint8Array(Uint32Array.of(side).buffer))
+    child.stdin.end(model)
     const reason = await new Promise<string>((resolve) => {
       child.on('error', ({ message }) => resolve(message))
       child.on('close', (code, signal) => resolve(signal ?? `code ${code}`))
