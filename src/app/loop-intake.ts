@@ -11,7 +11,7 @@ import { signedSourcesOf, sourceReach } from '../config/signed-sources.ts'
 import { certificateHash, writeCertificate } from '../checkpoint/certificates.ts'
 import type { ForgetTask } from '../checkpoint/forgetting.ts'
 import type { Base } from '../contracts/base.ts'
-import { feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
+import { citingKey, feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import { eraseEvents, type ErasureResult } from '../intake/erase-events.ts'
 import { eraseShared, shareForgotten } from '../intake/erase-shared.ts'
@@ -71,7 +71,7 @@ export async function openIntake(
       reads: base.reads,
     }),
     parse: shard ? shardParser(parse, shard) : parse,
-    predictions: predictionsOf(context, shard?.model ?? model, answered),
+    predictions: predictionsOf(context, shard?.model ?? model, answered, inbox.journal),
     reaches: sourceReach(config, settings),
     deadLetters,
     letAgain: (keys) => {
@@ -91,10 +91,18 @@ function predictionsOf(
   { fleet, clock, log }: TrainerContext,
   model: string,
   { predictions: local }: InboxReader,
+  { isForgotten }: InboxReader['journal'],
 ): IntakeParts['predictions'] {
   if (fleet === undefined) return local
   const { redis } = fleet.sharing
-  return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
+  return searchPredictions({
+    local,
+    redis,
+    keyOf: predictionKey(redis, model),
+    isForgotten,
+    clock,
+    log,
+  })
 }
 
 /** Erases events on this machine, and in a fleet also in Redis, where the other daemons see what not to take again. */
@@ -112,22 +120,24 @@ function eraserOf(
 ): Erase {
   const shard = shardIn(config, model)
   return async (what) => {
-    const asked = { ...what.asked, ...what }
+    const asked = { ...what.asked, ...what, isForgotten: journal.isForgotten }
     const own = eraseEvents(folder, asked, parse)
     // The model that it is a shard of has the predictions.
     const whole = shard && eraseEvents(folderOf(config, shard.model), asked, parse)
-    const { counts, isComplete, about } = whole ? together(own, whole) : own
-    if (fleet === undefined) return { counts, isComplete }
+    const { counts, isComplete, about, quoting } = whole ? together(own, whole) : own
+    if (fleet === undefined) return { counts, isComplete, quoting }
     const { redis } = fleet.sharing
     const places = {
       ...{ redis, stream: feedbackStream(redis, model) },
       keyOf: predictionKey(redis, shard?.model ?? model),
+      citing: citingKey(redis, shard?.model ?? model),
     }
-    const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
     const place = { redis, key: forgottenKey(redis, model) }
     const bounds = { nowMs: clock.nowMs(), most: config.limits.seen_events }
     if (what.isDryRun !== true) await shareForgotten(place, journal.refused(), bounds)
-    return { counts: { ...counts, ...shared }, isComplete }
+    const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
+    const all = { counts: { ...counts, ...shared.counts }, isComplete }
+    return { ...all, quoting: [...quoting, ...shared.quoting] }
   }
 }
 
@@ -140,6 +150,7 @@ function together(one: ErasureResult, other: ErasureResult): ErasureResult {
     counts: Object.fromEntries(counts) as ErasureResult['counts'],
     isComplete: one.isComplete && other.isComplete,
     about: [...one.about, ...other.about],
+    quoting: [...one.quoting, ...other.quoting],
   }
 }
 

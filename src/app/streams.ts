@@ -3,7 +3,7 @@
  * predictions, which the trainer and the other replicas read, and its dead letters and predictions for sinks.
  */
 import { connect, forwardKeys } from './fleet.ts'
-import { epochKey, feedbackStream, predictionKey } from '../fleet/keys.ts'
+import { citingKey, epochKey, feedbackStream, forgottenKey, predictionKey } from '../fleet/keys.ts'
 import type { DaemonContext, TrainerContext } from './context.ts'
 import { openForwarder, type Forwarder } from '../intake/inbox/forwarder.ts'
 import {
@@ -53,6 +53,8 @@ export function shareModel(
   const predictions = openSharedPredictions({
     redis,
     keyOf: predictionKey(redis, model),
+    citing: citingKey(redis, model),
+    forgotten: forgottenKey(redis, model),
     retentionMs: 1000 * config.fleet.prediction_seconds,
     clock,
     log: log.child({ model }),

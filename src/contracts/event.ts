@@ -1,5 +1,5 @@
 /** The messages of the stream: inputs, feedback events, and the served predictions that they refer to. */
-import type { Json } from './core.ts'
+import type { EventIdentity, Json } from './core.ts'
 import type { Payload } from './payload.ts'
 
 /** What a model is asked about, of one of the kinds that its base reads. */
@@ -71,8 +71,15 @@ export interface ServedPrediction {
   readonly pinned?: true
   /** A text that ended because it might be no longer, not because it was done. */
   readonly isCut?: true
+  /** The events whose stored answers it was given: it is erased when they are forgotten. */
+  readonly cited?: readonly CitedEvent[]
   /** The span of its request (W3C Trace Context): feedback on it belongs to that trace. */
   readonly traceparent?: string
+}
+
+/** `timeMs`: of the event; absent = unknown. */
+export interface CitedEvent extends EventIdentity {
+  readonly timeMs?: number
 }
 
 export interface ShadowAnswer {

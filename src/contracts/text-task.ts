@@ -1,7 +1,7 @@
 /** The additions of a task that answers with texts. */
 import type { LanguageModel } from './base.ts'
 import type { Json } from './core.ts'
-import type { Input } from './event.ts'
+import type { CitedEvent, Input } from './event.ts'
 import type { EncodedRow } from './network.ts'
 
 /** How a task with `reads: 'answers'` turns targets into sequences. */
@@ -34,11 +34,8 @@ export interface TextTask<Target = Json> {
   readonly reward?: RewardSettings
 }
 
-/** A question and its right answer. */
-export interface Lesson {
-  /** The event that taught it. */
-  readonly source: string
-  readonly id: string
+/** A question and its right answer, of the event that taught it. */
+export interface Lesson extends CitedEvent {
   readonly question: string
   readonly answer: string
   /** Equal for prompts that ask the same. */
@@ -51,7 +48,7 @@ export interface TextRecall<Target = Json> {
     encoded: EncodedRow,
     target: Target,
     language: LanguageModel,
-  ): Omit<Lesson, 'source' | 'id'> | undefined
+  ): Omit<Lesson, keyof CitedEvent> | undefined
   /** What an input asks, as a lesson of it would have it. */
   asked(input: Input, language: LanguageModel): Pick<Lesson, 'question' | 'same'>
   /** The input with these lessons before it, the last one nearest to the question. */

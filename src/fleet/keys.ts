@@ -16,6 +16,11 @@ export function predictionKey(redis: Redis, model: string): (id: string) => stri
   return (id) => redis.key(model, 'p', id)
 }
 
+/** The ids of predictions that were given stored answers, by time. */
+export function citingKey(redis: Redis, model: string): string {
+  return redis.key(model, 'citing')
+}
+
 /** Hashes of the events that were forgotten on request. */
 export function forgottenKey(redis: Redis, model: string): string {
   return redis.key(model, 'forgotten')

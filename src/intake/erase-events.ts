@@ -2,19 +2,26 @@
  * Erases events from the files of a model that the server writes: the inbox with the served predictions, and the dead
  * letters. No byte of them is left in the files. Repeating it is harmless.
  *
+ * An erased prediction keeps its id, so that feedback about it is refused by name.
  * A message that the trainer has not read yet is emptied instead of removed: its place counts as read when its turn
  * comes.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Json } from '../contracts/core.ts'
-import type { FeedbackEvent } from '../contracts/event.ts'
+import type { CitedEvent, FeedbackEvent } from '../contracts/event.ts'
 import type { SourceRecord } from '../contracts/source.ts'
 import { openStore, type Migrations, type Store } from '../platform/store/store.ts'
 import { deadLettersFile, deadLettersMigrations } from './dead-letters/dead-letters.ts'
 import { attributesIn, isEnvelope } from './events/cloud-event.ts'
 import { headersOf, type PlainHeaders } from './events/headers.ts'
 import { contentId } from './events/validate.ts'
+import {
+  ERASED,
+  erasePredictions,
+  predictionsCiting,
+  type CitingPrediction,
+} from './inbox/erased-predictions.ts'
 import { inboxFile, inboxMigrations } from './inbox/schema.ts'
 import { given, isObject, type JsonObject } from '../payloads/reading.ts'
 
@@ -27,6 +34,8 @@ export interface ErasedEvents {
   readonly atMs: number
   /** Served predictions that such events were about. */
   readonly predictions: readonly string[]
+  /** Whether an event was forgotten on request; absent = not known. */
+  readonly isForgotten?: (event: CitedEvent) => boolean
   /** Counts what would be removed, and changes nothing. */
   readonly isDryRun?: boolean
 }
@@ -38,6 +47,8 @@ export interface ErasureResult {
   readonly isComplete: boolean
   /** All served predictions that such events were about: copies of them may lie elsewhere. */
   readonly about: readonly string[]
+  /** Those among them that were given the answers of such events. */
+  readonly quoting: readonly string[]
 }
 
 /** As the source parses a record; throws for one that is no event. */
@@ -52,6 +63,7 @@ export function eraseEvents(
 ): ErasureResult {
   const counts = { inbox: 0, predictions: 0, dead_letters: 0 }
   const about = new Set(wanted.predictions)
+  let quoting: readonly string[] = []
   let isComplete = true
   const inFile = (file: string, migrations: Migrations, work: (store: Store) => void) => {
     const path = join(folder, file)
@@ -66,12 +78,14 @@ export function eraseEvents(
   }
   inFile(inboxFile, inboxMigrations, (store) => {
     counts.inbox = eraseMessages(store, wanted, parse, about)
-    counts.predictions = erasePredictions(store, wanted, about)
+    quoting = predictionsCiting(store, (prediction) => isQuoting(wanted, prediction))
+    for (const id of quoting) about.add(id)
+    counts.predictions = eraseServed(store, wanted, about)
   })
   inFile(deadLettersFile, deadLettersMigrations, (store) => {
     counts.dead_letters = eraseLetters(store, wanted)
   })
-  return { counts, isComplete, about: [...about] }
+  return { counts, isComplete, about: [...about], quoting }
 }
 
 interface KnownEvent {
@@ -85,6 +99,15 @@ export function isWanted({ source, id, beforeMs }: ErasedEvents, event: KnownEve
     (source ?? event.source) === event.source &&
     (id ?? event.id) === event.id &&
     (beforeMs === undefined || event.timeMs < beforeMs)
+  )
+}
+
+/** An event without a known time may be meant. One that came later, under an id of its own, is not. */
+export function isQuoting(wanted: ErasedEvents, { cited = [], timeMs }: CitingPrediction): boolean {
+  return cited.some(
+    (event) =>
+      wanted.isForgotten?.(event) === true ||
+      (timeMs < wanted.atMs && isWanted(wanted, { ...event, timeMs: event.timeMs ?? -Infinity })),
   )
 }
 
@@ -144,14 +167,14 @@ export function parsed(
   }
 }
 
-function erasePredictions(
+function eraseServed(
   store: Store,
   { beforeMs, source, id, isDryRun }: ErasedEvents,
   about: ReadonlySet<string>,
 ): number {
   const isByTime = beforeMs !== undefined && source === undefined && id === undefined
   return store.transaction(() => {
-    const rows = isDryRun === true ? countRows : deleteRows
+    const rows = isDryRun === true ? countRows : erasePredictions
     let count = 0
     // Those of the time count once.
     if (isByTime) count += rows(store, 'time_ms < ?', beforeMs)
@@ -163,12 +186,8 @@ function erasePredictions(
   })
 }
 
-function deleteRows(store: Store, which: string, ...values: readonly (string | number)[]): number {
-  return store.run(`DELETE FROM predictions WHERE ${which}`, ...values)
-}
-
 function countRows(store: Store, which: string, ...values: readonly (string | number)[]): number {
-  const sql = `SELECT count(*) AS count FROM predictions WHERE ${which}`
+  const sql = `SELECT count(*) AS count FROM predictions WHERE input <> '${ERASED}' AND ${which}`
   return store.get(sql, ...values)?.number('count') ?? 0
 }
 

@@ -6,8 +6,10 @@
  * that none of them stores such an event when it is sent again.
  */
 import type { Redis, RedisBytes, RedisReply } from '../platform/redis/redis.ts'
-import { isWanted, parsed, type ErasedEvents, type ParseRecord } from './erase-events.ts'
+import { isQuoting, isWanted, parsed, type ErasedEvents, type ParseRecord } from './erase-events.ts'
+import { ERASED } from './inbox/erased-predictions.ts'
 import type { Inbox } from './inbox/inbox.ts'
+import { predictionOf } from './predictions/fleet-predictions.ts'
 
 interface SharedPlaces {
   readonly redis: Pick<Redis, 'bytes' | 'command'>
@@ -15,19 +17,26 @@ interface SharedPlaces {
   readonly stream: string
   /** The key of a prediction, by its id. */
   readonly keyOf: (id: string) => string
+  /** A sorted set: the ids of predictions that cite, by the time of their answers. */
+  readonly citing: string
 }
 
-type SharedCounts = Readonly<Record<'feedback_stream' | 'shared_predictions', number>>
+interface SharedErasure {
+  readonly counts: Readonly<Record<'feedback_stream' | 'shared_predictions', number>>
+  /** The predictions that were given the answers of such events. */
+  readonly quoting: readonly string[]
+}
 
 /** Entries of up to 64 KiB each. */
 const PAGE = 100
 
 export async function eraseShared(
-  { redis, stream, keyOf }: SharedPlaces,
+  { redis, stream, keyOf, citing }: SharedPlaces,
   wanted: ErasedEvents,
   parse: ParseRecord,
-): Promise<SharedCounts> {
-  const about = new Set(wanted.predictions)
+): Promise<SharedErasure> {
+  const quoting = await quotingIn({ redis, keyOf, citing }, wanted)
+  const about = new Set([...wanted.predictions, ...quoting])
   const found: string[] = []
   for await (const { id, event, timeMs } of entriesOf(redis, stream)) {
     const meant = timeMs < wanted.atMs ? parsed(event, timeMs, parse) : undefined
@@ -39,12 +48,35 @@ export async function eraseShared(
   const isDryRun = wanted.isDryRun === true
   const keys = [...about].map(keyOf)
   // The entries last: after a crash they still name the predictions.
-  const predictions = await inPages(keys, async (page) =>
-    redis.command(isDryRun ? 'EXISTS' : 'UNLINK', ...page),
-  )
-  if (isDryRun) return { feedback_stream: found.length, shared_predictions: predictions }
-  const entries = await inPages(found, async (page) => redis.command('XDEL', stream, ...page))
-  return { feedback_stream: entries, shared_predictions: predictions }
+  const shared = await inPages(keys, async (page) => {
+    const kept = listOf(await redis.bytes('MGET', ...page)).map(textOf)
+    const whole = page.filter((_, at) => kept[at] !== '' && kept[at] !== ERASED)
+    if (isDryRun) return whole.length
+    // Its id stays as long as it would have.
+    for (const key of whole) await redis.command('SET', key, ERASED, 'XX', 'KEEPTTL')
+    return whole.length
+  })
+  const entries = isDryRun
+    ? found.length
+    : await inPages(found, async (page) => redis.command('XDEL', stream, ...page))
+  return { counts: { feedback_stream: entries, shared_predictions: shared }, quoting }
+}
+
+async function quotingIn(
+  { redis, keyOf, citing }: Omit<SharedPlaces, 'stream'>,
+  wanted: ErasedEvents,
+): Promise<readonly string[]> {
+  const ids = listOf(await redis.bytes('ZRANGE', citing, 0, -1)).map(textOf)
+  const found: string[] = []
+  for (let from = 0; from < ids.length; from += PAGE) {
+    const page = ids.slice(from, from + PAGE)
+    const kept = listOf(await redis.bytes('MGET', ...page.map(keyOf)))
+    for (const [at, id] of page.entries()) {
+      const prediction = predictionOf(id, textOf(kept[at]))
+      if (prediction !== undefined && isQuoting(wanted, prediction)) found.push(id)
+    }
+  }
+  return found
 }
 
 async function inPages(

@@ -9,15 +9,22 @@
  * An item of a ranking that was shown waits here too, for its reward: until the records of the stream are as much later as its
  * window is long, or until the clock says so while the stream is idle, which the trainer records before it follows.
  */
-import type { ExampleKey } from '../contracts/core.ts'
+import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, ServedPrediction } from '../contracts/event.ts'
 import type { SignalKind } from '../contracts/payload.ts'
 import type { SourceRecord } from '../contracts/source.ts'
 import { kindOf } from './events/signal.ts'
 
-/** Looks up served predictions. Called for each event that refers to one; a coded, retriable failure is retried. */
+/**
+ * Looks up served predictions. Called for each event that refers to one; a coded, retriable failure is retried. Rejects with
+ * `PREDICTION_ERASED` for one that a request to forget has erased.
+ */
 export interface Predictions {
   find(id: string): Promise<ServedPrediction | undefined>
+}
+
+export function isErased(error: unknown): boolean {
+  return error instanceof CodedError && error.code === 'PREDICTION_ERASED'
 }
 
 /** One record with the source it came from, for a dead letter. */

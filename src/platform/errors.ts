@@ -298,6 +298,9 @@ export const errorTable = {
   PREDICTION_UNKNOWN: row(404, 65).fix(
     'the prediction is unknown or no longer kept; send input and label',
   ),
+  PREDICTION_ERASED: row(410, 65).fix(
+    'send the input and what is right about it as a new event: the answer quoted, or was about, what a person asked to forget',
+  ),
 
   // configuration and start
   CONFIG_MISSING: row(500, 66).fix('give --config PATH'),

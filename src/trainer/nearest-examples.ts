@@ -46,8 +46,6 @@ interface IndexedExample {
 
 interface VersionIndex {
   readonly version: string
-  /** Of the snapshots, when it was made: after another one it has an example that must be gone. */
-  readonly retractions: number
   readonly parameters: Tensors
   /** The newest first. */
   readonly items: readonly IndexedExample[]
@@ -64,6 +62,9 @@ export class NearestExamples {
 
   constructor(parts: NearestParts) {
     this.#parts = parts
+    parts.state.snapshots.onRetract(() => {
+      this.#index = undefined
+    })
   }
 
   /** Throws `EXAMPLES_UNKNOWN`, and as encoding an input does. */
@@ -146,10 +147,9 @@ export class NearestExamples {
   }
 
   async #indexOf(version: string, signal: AbortSignal): Promise<VersionIndex> {
-    const { state, loop, retry } = this.#parts
-    const { retractions } = state.snapshots
+    const { loop, retry } = this.#parts
     const known = this.#index
-    if (known?.version === version && known.retractions === retractions) return known
+    if (known?.version === version) return known
     this.#index = undefined
     const load = () => loop.registry.load(version)
     const { manifest, parameters } = await retry.run(`loading ${version}`, load, signal)
@@ -170,8 +170,7 @@ export class NearestExamples {
       }
       if (numbers > MOST_NUMBERS) break
     }
-    this.#index = { version, retractions, parameters, items }
-    return this.#index
+    return (this.#index = { version, parameters, items })
   }
 
   /** The newest first. */

@@ -124,6 +124,8 @@ interface Erasure {
   readonly counts: ErasedCounts
   /** False: ask again, a store was being read. */
   readonly isComplete: boolean
+  /** The predictions that were given answers of such events. */
+  readonly quoting: readonly string[]
 }
 
 /** What to erase: the request, its time, and the predictions that the events were about. */

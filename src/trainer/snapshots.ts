@@ -10,7 +10,7 @@ export class Snapshots {
   readonly #checkpoint: Checkpoint
   readonly #log: Logger
   #retracted: RetractedKeys = { keys: [], predictions: [] }
-  #retractions = 0
+  #onRetract: () => void = () => undefined
 
   constructor(checkpoint: Checkpoint, log: Logger) {
     this.#checkpoint = checkpoint
@@ -22,13 +22,13 @@ export class Snapshots {
     return this.#retracted
   }
 
-  /** How often something was taken out of them. */
-  get retractions(): number {
-    return this.#retractions
+  /** Called at once when something is taken out of them. */
+  onRetract(call: () => void): void {
+    this.#onRetract = call
   }
 
   retract({ keys, predictions, meant = [] }: RetractedKeys): void {
-    this.#retractions += 1
+    this.#onRetract()
     const before = this.#retracted
     this.#retracted = {
       keys: [...before.keys, ...keys],

@@ -11,6 +11,7 @@ import { needsRedis, redisForTest } from '../services/redis.ts'
 
 const stream = 'ns:{m}:feedback'
 const keyOf = (id: string) => `ns:{m}:p:${id}`
+const citing = 'ns:{m}:citing'
 
 /** What it needs of an event, from the JSON that the test writes. */
 function parse({ value }: SourceRecord): FeedbackEvent {
@@ -51,11 +52,11 @@ test('entries of a source and the predictions that they are about go, and nothin
   await add('person', 'later', 3e12, 'p-later')
   await redis.command('XADD', stream, '*', 'event', 'no event at all')
   for (const id of ['p-0', 'p-1', 'known', 'p-later']) await redis.command('SET', keyOf(id), 'x')
-  const places = { redis, stream, keyOf }
+  const places = { redis, stream, keyOf, citing }
   const dry = await eraseShared(places, { ...asked, isDryRun: true }, parse)
   expect(await redis.command('XLEN', stream)).toBe(252)
   const counts = await eraseShared(places, asked, parse)
-  expect(counts).toEqual({ feedback_stream: 125, shared_predictions: 2 })
+  expect(counts.counts).toEqual({ feedback_stream: 125, shared_predictions: 2 })
   expect(dry).toEqual(counts)
   const others = Array.from({ length: 125 }, (_, at) => `e-${2 * at + 1}`)
   expect(await ids()).toEqual([...others, 'later', 'none'])
@@ -77,8 +78,8 @@ test('a reader goes on behind entries that it had read, and past some that it ha
   const first = await source.read({ records: 2, waitMs: 0 }, signal)
   const next = { [stream]: first.at(-1)!.next }
   await source.commit(next)
-  expect(await eraseShared({ redis, stream, keyOf }, asked, parse)).toMatchObject({
-    feedback_stream: 3,
+  expect(await eraseShared({ redis, stream, keyOf, citing }, asked, parse)).toMatchObject({
+    counts: { feedback_stream: 3 },
   })
   await add('shop', 'e', 1e12)
   for (const each of [source, open()]) {

@@ -45,13 +45,14 @@ async function shared(server: RedisServer, commandMs = 10_000) {
   const parts = { redis, keyOf, clock: systemClock, log: silent }
   const written = openSharedPredictions({
     ...parts,
-    retentionMs: 60_000,
+    ...{ retentionMs: 60_000, citing: 'ns:{m}:citing', forgotten: 'ns:{m}:forgotten' },
     onDropped: (count) => void dropped.push(count),
   })
   onTestFinished(() => written.close())
   const local = new Map<string, ServedPrediction>()
   const find = async (id: string) => Promise.resolve(local.get(id))
-  const search = (awayMs: number) => searchPredictions({ ...parts, local: { find }, awayMs })
+  const search = (awayMs: number) =>
+    searchPredictions({ ...parts, local: { find }, isForgotten: () => false, awayMs })
   return { written, local, search, dropped }
 }
 

@@ -1,6 +1,6 @@
 /** The remains of an inbox: its identity, and the messages that can still be read. */
 import { CodedError } from '../../contracts/core.ts'
-import type { FeedbackEvent } from '../../contracts/event.ts'
+import type { CitedEvent, FeedbackEvent } from '../../contracts/event.ts'
 import { openInboxReader } from '../../intake/inbox/reader.ts'
 import { inboxMigrations } from '../../intake/inbox/schema.ts'
 import { incomingEvent, openInbox, type InboxOptions } from '../../intake/inbox/inbox.ts'
@@ -93,11 +93,12 @@ function messagesFrom(store: Store, next: number): readonly Uint8Array[] {
 function predictionsOf(store: Store) {
   const numbers = listOf(store, 'SELECT number AS id FROM predictions WHERE number >= ?', 0)
   // Without its part in a rollout: a file of an earlier release has no such columns.
-  const sql = 'SELECT id, input, version, label, time_ms FROM predictions WHERE number = ?'
+  const sql = 'SELECT id, input, version, label, time_ms, cited FROM predictions WHERE number = ?'
   return numbers.flatMap((number) => attempt(() => predictionOf(store.get(sql, number))) ?? [])
 }
 
 function predictionOf(row: Row | undefined) {
+  const cited = row?.textOrNull('cited') ?? null
   return (
     row && {
       id: row.text('id'),
@@ -105,6 +106,7 @@ function predictionOf(row: Row | undefined) {
       version: row.text('version'),
       answer: row.text('label'),
       timeMs: row.number('time_ms'),
+      ...(cited !== null && { cited: JSON.parse(cited) as readonly CitedEvent[] }),
     }
   )
 }

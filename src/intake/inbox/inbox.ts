@@ -12,6 +12,12 @@ import { failure } from '../../platform/errors.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
 import { keyOf, FORGOTTEN, signalDigest, UNKNOWN_SIGNAL } from '../events/event-key.ts'
+import {
+  erasePredictions,
+  isForgotten,
+  predictionsCiting,
+  type CitingPrediction,
+} from './erased-predictions.ts'
 import { inboxMigrations } from './schema.ts'
 
 export interface IncomingEvent {
@@ -137,14 +143,13 @@ function markIn(store: Store, name: Mark): number {
   return store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
 }
 
-/** At a place that is learned already. */
-export function refuseHashes(store: Store, hashes: readonly Uint8Array[]): void {
+/** At a place that is learned already. Returns those that were not refused before. */
+export function refuseHashes(store: Store, hashes: readonly Uint8Array[]): readonly Uint8Array[] {
   const put = `INSERT INTO identities (hash, offset, lesson)
     SELECT ?, value - 1, ${FORGOTTEN} FROM marks WHERE name = 'consumed'
-    ON CONFLICT (hash) DO UPDATE SET lesson = excluded.lesson`
-  store.transaction(() => {
-    for (const hash of hashes) store.run(put, hash)
-  })
+    ON CONFLICT (hash) DO UPDATE SET lesson = excluded.lesson
+    WHERE lesson <> excluded.lesson`
+  return store.transaction(() => hashes.filter((hash) => store.run(put, hash) > 0))
 }
 
 class SqliteInbox implements Inbox {
@@ -188,8 +193,18 @@ class SqliteInbox implements Inbox {
   }
 
   async refuse(hashes: readonly Uint8Array[]): Promise<void> {
-    refuseHashes(this.#store, hashes)
+    // The trainer that forgot them may be on another machine, and the answers that quote them here.
+    if (refuseHashes(this.#store, hashes).length > 0) this.#eraseQuotes()
     return Promise.resolve()
+  }
+
+  #eraseQuotes(): void {
+    const isMeant = ({ cited = [] }: CitingPrediction) =>
+      cited.some((event) => isForgotten(this.#store, event))
+    const quoting = predictionsCiting(this.#store, isMeant)
+    this.#store.transaction(() => {
+      for (const id of quoting) erasePredictions(this.#store, 'id = ?', id)
+    })
   }
 
   async close(): Promise<void> {

@@ -3,14 +3,15 @@
  * refers to. It writes only the trainer's progress, without waiting for the disk: after a power cut that mark may be
  * old, and old events stay a while longer.
  */
-import type { ExampleKey } from '../../contracts/core.ts'
-import type { Input, ServedPrediction, ShadowAnswer } from '../../contracts/event.ts'
+import type { EventIdentity, ExampleKey } from '../../contracts/core.ts'
+import type { CitedEvent, Input, ServedPrediction, ShadowAnswer } from '../../contracts/event.ts'
 import type { Journal } from '../../contracts/source.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
 import { FORGOTTEN } from '../events/event-key.ts'
 import type { Predictions } from '../join.ts'
 import { refuseHashes } from './inbox.ts'
+import { ERASED, erasedPrediction, isForgotten } from './erased-predictions.ts'
 import { inboxMigrations, newIdentity } from './schema.ts'
 
 export interface InboxJournal extends Journal {
@@ -18,6 +19,7 @@ export interface InboxJournal extends Journal {
   forget(keys: readonly ExampleKey[]): void
   /** Events that were forgotten on request: whatever comes under their ids is a duplicate, and not stored. */
   refuseAgain(keys: readonly ExampleKey[]): void
+  readonly isForgotten: (event: EventIdentity) => boolean
   /** The hashes of the keys of those. */
   refused(): readonly Uint8Array[]
 }
@@ -32,7 +34,7 @@ export function openInboxReader(path: string): InboxReader {
   const store = openStore(path, { migrations: inboxMigrations, synchronous: 'NORMAL' })
   return {
     journal: journalOf(store),
-    predictions: { find: async (id) => Promise.resolve(findPrediction(store, id)) },
+    predictions: { find: async (id) => new Promise((found) => found(findPrediction(store, id))) },
     close: () => {
       store.close()
     },
@@ -61,6 +63,7 @@ function journalOf(store: Store): InboxJournal {
     refuseAgain: (keys) => {
       refuseHashes(store, keys.map(hashOf))
     },
+    isForgotten: (event) => isForgotten(store, event),
     refused: () =>
       store
         .all(`SELECT hash FROM identities WHERE lesson = ${FORGOTTEN}`)
@@ -99,13 +102,17 @@ function countWithin(store: Store, from: number, count: number): number {
 
 const FIRST = `coalesce((SELECT min(offset) FROM messages), (SELECT value FROM marks WHERE name = 'end'), 0)`
 
+/** Throws `PREDICTION_ERASED`, also of one that cites what was forgotten since. */
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
   const row = store.get(
-    'SELECT id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent, is_cut FROM predictions WHERE id = ?',
+    'SELECT id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent, is_cut, cited FROM predictions WHERE id = ?',
     id,
   )
   if (row === undefined) return undefined
+  const cited = JSON.parse(row.textOrNull('cited') ?? '[]') as readonly CitedEvent[]
+  if (row.text('input') === ERASED || cited.some((event) => isForgotten(store, event)))
+    throw erasedPrediction(id)
   const [canary, shadow] = [row.textOrNull('canary'), row.textOrNull('shadow')]
   const [unit, traceparent] = [row.textOrNull('unit'), row.textOrNull('traceparent')]
   return {
@@ -122,5 +129,6 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     ...(row.numberOrNull('pinned') === 1 && { pinned: true }),
     ...(row.numberOrNull('is_cut') === 1 && { isCut: true }),
     ...(traceparent !== null && { traceparent }),
+    ...(cited.length > 0 && { cited }),
   }
 }

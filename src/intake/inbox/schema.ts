@@ -6,7 +6,8 @@
  * `identities.lesson` is the digest of a signal; 0 if it is unknown, and any signal counts as the same. The mark `identity` stands
  * beside any offset that is stored elsewhere, because offsets are meaningless in another inbox. `predictions.canary`, `shadow` and
  * `unit` are for answers during a rollout: the version on trial, the shadow's answer, and a hash of the key of the request; `pinned`
- * is 1 if the request named the version, `is_cut` if the answer is a text that has no end of its own. `traceparent` is the span of the request (W3C Trace Context).
+ * is 1 if the request named the version, `is_cut` if the answer is a text that has no end of its own. `traceparent` is the span of the request (W3C Trace Context);
+ * `cited` the events whose stored answers it was given. The input of an erased prediction is `null`.
  */
 import { withoutSteps, type Migrations } from '../../platform/store/store.ts'
 
@@ -29,6 +30,11 @@ export const inboxMigrations: Migrations = [
    ${countedBytes('messages', 'value')}
    ${countedBytes('predictions', 'input')}`,
   'ALTER TABLE predictions ADD COLUMN is_cut INTEGER',
+  `ALTER TABLE predictions ADD COLUMN cited TEXT;
+   CREATE INDEX predictions_that_cite ON predictions (number) WHERE cited IS NOT NULL;
+   CREATE TRIGGER predictions_erased AFTER UPDATE OF input ON predictions BEGIN
+     UPDATE marks SET value = value + length(CAST(NEW.input AS BLOB)) - length(CAST(OLD.input AS BLOB))
+       WHERE name = 'predictions_bytes'; END;`,
 ]
 
 /** Positions stored elsewhere no longer belong to this file. */

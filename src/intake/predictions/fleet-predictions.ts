@@ -4,8 +4,12 @@
  * inbox first.
  */
 import { CodedError, type Clock, type Logger, type Json } from '../../contracts/core.ts'
-import type { Input, ServedPrediction } from '../../contracts/event.ts'
-import type { Redis } from '../../platform/redis/redis.ts'
+import type { CitedEvent, Input, ServedPrediction } from '../../contracts/event.ts'
+import type { Redis, RedisReply } from '../../platform/redis/redis.ts'
+import { redisScript } from '../../platform/redis/script.ts'
+import { hashOf } from '../dedupe/dedupe.ts'
+import { keyOf as keyOfEvent } from '../events/event-key.ts'
+import { ERASED, erasedPrediction } from '../inbox/erased-predictions.ts'
 import type { Predictions } from '../join.ts'
 import type { Sink } from '../../contracts/connector.ts'
 import { closeAll } from '../../platform/closers.ts'
@@ -21,9 +25,12 @@ export interface PredictionCopies {
 }
 
 interface SharedPredictionsOptions {
-  readonly redis: Pick<Redis, 'command'>
+  readonly redis: Pick<Redis, 'command' | 'script'>
   /** The key of a prediction, by its id. */
   readonly keyOf: (id: string) => string
+  /** Sorted sets: ids of predictions that cite, and hashes of forgotten events. */
+  readonly citing: string
+  readonly forgotten: string
   readonly retentionMs: number
   readonly clock: Clock
   readonly log: Logger
@@ -33,26 +40,54 @@ interface SharedPredictionsOptions {
 
 export function openSharedPredictions(options: SharedPredictionsOptions): PredictionCopies {
   const { redis, keyOf, retentionMs } = options
-  const queue = openWriteBehind<{ readonly id: string; readonly text: string }>({
+  const queue = openWriteBehind<SharedPrediction>({
     ...options,
     what: 'served predictions in Redis',
     sizeOf: ({ id, text }) => 2 * (id.length + text.length) + 64,
     write: async (items) => {
       // Sent in one turn of the event loop, so that the connection writes them together.
-      const set = items.map(({ id, text }) =>
-        redis.command('SET', keyOf(id), text, 'PX', retentionMs),
-      )
+      const set = items.map(({ id, text, cited, timeMs }) => {
+        if (cited === undefined) return redis.command('SET', keyOf(id), text, 'PX', retentionMs)
+        const hashes = cited.map((event) => Buffer.from(hashOf(keyOfEvent(event))))
+        const keys = [keyOf(id), options.citing, options.forgotten]
+        return redis.script(citedScript, keys, [text, retentionMs, id, timeMs, ERASED, ...hashes])
+      })
       await Promise.all(set)
     },
   })
   return {
     record: (predictions) =>
-      queue.add(predictions.map((each) => ({ id: each.id, text: textOf(each) }))),
+      queue.add(
+        predictions.map(({ id, cited, timeMs, ...rest }) => ({
+          ...{ id, cited, timeMs, text: textOf({ id, timeMs, ...rest, ...(cited && { cited }) }) },
+        })),
+      ),
     waiting: () => queue.waiting(),
     flush: async (waitMs) => queue.flush(waitMs),
     close: async (flushMs) => queue.close(flushMs),
   }
 }
+
+interface SharedPrediction {
+  readonly id: string
+  readonly text: string
+  readonly cited: ServedPrediction['cited']
+  readonly timeMs: number
+}
+
+/** What is forgotten is in Redis before its quotes are looked for, so that no answer that comes later keeps one. */
+const citedScript = redisScript(
+  'cited prediction',
+  `
+local text = ARGV[1]
+for at = 6, #ARGV do
+  if redis.call('ZSCORE', KEYS[3], ARGV[at]) then text = ARGV[5] end
+end
+redis.call('SET', KEYS[1], text, 'PX', ARGV[2])
+if text == ARGV[1] then redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4] - ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])`,
+)
 
 /** The local store, which also sends its predictions to the fleet. */
 export function servedEverywhere(
@@ -71,6 +106,8 @@ export function servedEverywhere(
 
 interface PredictionSearch {
   readonly local: Predictions
+  /** Whether an event was forgotten on request. */
+  readonly isForgotten: (event: CitedEvent) => boolean
   readonly redis: Pick<Redis, 'command'>
   readonly keyOf: (id: string) => string
   readonly clock: Clock
@@ -98,17 +135,25 @@ class FleetPredictions implements Predictions {
   }
 
   async find(id: string): Promise<ServedPrediction | undefined> {
-    const { local, redis, keyOf } = this.#options
+    const { local, redis, keyOf, isForgotten } = this.#options
     const near = await local.find(id)
     if (near !== undefined) return near
+    const text = await this.#look(keyOf(id), redis)
+    const far = typeof text === 'string' ? predictionOf(id, text) : undefined
+    if (text === ERASED || far?.cited?.some((event) => isForgotten(event)) === true)
+      throw erasedPrediction(id)
+    return far
+  }
+
+  async #look(key: string, redis: PredictionSearch['redis']): Promise<RedisReply> {
     try {
-      const text = await redis.command('GET', keyOf(id))
+      const text = await redis.command('GET', key)
       this.#awaySinceMs = undefined
       this.#isGivenUp = false
-      return typeof text === 'string' ? predictionOf(id, text) : undefined
+      return text
     } catch (error) {
       this.#missed(error)
-      return undefined
+      return null
     }
   }
 
@@ -131,8 +176,8 @@ function textOf(prediction: ServedPrediction): string {
   return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
 
-/** Undefined for bytes that we did not write. */
-function predictionOf(id: string, text: string): ServedPrediction | undefined {
+/** Undefined for bytes that we did not write, and for an erased one. */
+export function predictionOf(id: string, text: string): ServedPrediction | undefined {
   const [input, version, answer, timeMs, more] = listIn(text)
   if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number')
     return
@@ -140,7 +185,7 @@ function predictionOf(id: string, text: string): ServedPrediction | undefined {
   return { id, input: input as Input, version, answer, timeMs, ...(more as MoreOf) }
 }
 
-/** Fields that only some answers have: during a rollout, by a version by name, in a trace, or of a text that was cut. */
+/** Fields that only some answers have: during a rollout, by a version by name, in a trace, of a text that was cut, or given stored answers. */
 type MoreOf =
   Omit<ServedPrediction, 'id' | 'shown' | 'input' | 'version' | 'answer' | 'timeMs'> | undefined
 

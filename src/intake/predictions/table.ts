@@ -5,6 +5,7 @@
 import type { Clock } from '../../contracts/core.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
+import { ERASED, isForgotten } from '../inbox/erased-predictions.ts'
 import { inboxMigrations } from '../inbox/schema.ts'
 
 /** Its input is text already, so that what waits in memory has a known size and is cheap to hand to another thread. */
@@ -60,13 +61,20 @@ export function openPredictionTable(
 
 function write(store: Store, row: PredictionRow): void {
   const { id, input, version, answer, timeMs, canary = null, shadow, pinned } = row
-  const { unit = null, traceparent = null, isCut } = row
-  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent, is_cut)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  const { unit = null, traceparent = null, isCut, cited } = row
+  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, unit, shadow, pinned, traceparent, is_cut, cited)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  // A version that was retired meanwhile may have given it.
+  if (cited?.some((event) => isForgotten(store, event)) === true) {
+    const empty = [ERASED, '', '', timeMs, null, null, null, null, null, null, null] as const
+    store.run(insert, id, ...empty)
+    return
+  }
   const compared = shadow === undefined ? null : JSON.stringify(shadow)
   const named = pinned ? 1 : null
   const trial = [canary, unit, compared, named] as const
-  store.run(insert, id, input, version, answer, timeMs, ...trial, traceparent, isCut ? 1 : null)
+  const more = [traceparent, isCut ? 1 : null, cited ? JSON.stringify(cited) : null] as const
+  store.run(insert, id, input, version, answer, timeMs, ...trial, ...more)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

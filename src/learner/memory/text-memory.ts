@@ -42,11 +42,12 @@ export class TextMemory extends ExampleMemory {
     const lesson = weight > 0 ? this.#recall.lesson(encoded, target, this.#language) : undefined
     if (lesson === undefined) return
     this.wasWrong()
+    const time = timeMs !== undefined && { timeMs }
     const item = {
-      ...{ key, vote: { source, id, ...lesson } satisfies Lesson as Json },
+      ...{ key, vote: { source, id, ...time, ...lesson } satisfies Lesson as Json },
       vector: new Float32Array(),
       ...(predictionId !== undefined && { predictionId }),
-      ...(timeMs !== undefined && { timeMs }),
+      ...time,
     }
     this.store(item, { wasRight: false })
   }

@@ -13,7 +13,12 @@ import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import { isRetraction, type FeedbackEvent } from '../../contracts/event.ts'
 import type { Example } from '../../contracts/example.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
-import { needsPrediction, type ReceivedRecord, type WaitingEvent } from '../../intake/join.ts'
+import {
+  isErased,
+  needsPrediction,
+  type ReceivedRecord,
+  type WaitingEvent,
+} from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
 import { eventAside, setAside } from '../lineage/put-aside.ts'
 import { receivedOf, receivedOfExample } from '../lineage/set-aside-letters.ts'
@@ -239,7 +244,14 @@ export class Admission {
     const { loop, retry } = this.#parts
     const id = waiting.event.predictionId ?? ''
     const find = () => loop.intake.predictions.find(id)
-    const served = await retry.run('looking up a served prediction', find, signal)
+    const served = await retry
+      .run('looking up a served prediction', find, signal)
+      .catch((error: unknown) => {
+        if (!isErased(error)) throw error
+        this.#refusals.reject(waiting.received, error, waiting.key)
+        return null
+      })
+    if (served === null) return false
     if (served !== undefined) return this.#learn(waiting, { served }, signal)
     if (!this.#rewards.holds(waiting.event)) return this.#wait(waiting)
     this.#refusals.giveUp([waiting])

@@ -181,7 +181,7 @@ function ofFleet({ asked, counts }: ForgetTask, predictionSeconds: number): read
   return [
     {
       what: 'the disks of other members of the fleet',
-      why: `an inbox keeps a message until it is learned, and takes none of the forgotten events again; served predictions stay for up to 30 days, dead letters by their limit; a checkpoint of a time when that member trained stays until it trains again or its folder is removed; a member that is away removes retired versions when it is back`,
+      why: `an inbox keeps a message until it is learned, and takes none of the forgotten events again; answers that quoted them are erased when that member hears of it, other served predictions stay for up to 30 days, dead letters by their limit; a checkpoint of a time when that member trained stays until it trains again or its folder is removed; a member that is away removes retired versions when it is back`,
     },
     ...(asked.beforeMs === undefined
       ? []

@@ -1,4 +1,5 @@
 /** What a request to forget would do. Computing it changes nothing. */
+import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { ForgetForecast } from '../contract.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { RestoreVersion } from '../lineage/restore-version.ts'
@@ -13,11 +14,12 @@ export async function forecastOf(
   signal: AbortSignal,
 ): Promise<ForgetForecast> {
   const { state, loop } = parts
-  const plan = planOf(asked, state)
+  const atMs = loop.clock.nowMs()
+  const quoting = await quotingOf({ asked, atMs }, parts, signal)
+  const plan = planOf(asked, state, { quoting })
   const { isLearned, isBeyondLog, predictions } = plan
   const target = isLearned ? await targetOf(plan, parts, signal) : undefined
   const version = target?.version
-  const atMs = loop.clock.nowMs()
   const erased = await loop.intake.erase?.({ asked, atMs, predictions, isDryRun: true })
   const retiring = await taintedVersions(plan, parts, signal)
   const unpinning = await pinnedOf(retiring, parts, signal)
@@ -38,6 +40,17 @@ export async function forecastOf(
     ...{ retiring, unpinning, ...(meanwhile !== undefined && { meanwhile }) },
     lost: isBeyondLog ? state.log.lost : 0,
   }
+}
+
+/** The predictions that quote the events of a request. Only texts do. */
+export async function quotingOf(
+  { asked, atMs }: Pick<ForgetTask, 'asked' | 'atMs'>,
+  { loop, retry }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (loop.task.texts === undefined) return []
+  const look = async () => loop.intake.erase?.({ asked, atMs, predictions: [], isDryRun: true })
+  return (await retry.run('looking for answers that quote them', look, signal))?.quoting ?? []
 }
 
 interface Question<Asked, Answer> {

@@ -20,6 +20,7 @@ import type { LeftOut } from '../left-out.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import { forgetNames } from './certificate.ts'
+import { quotingOf } from './forecast.ts'
 import { goBackTo, isReleased, routedOf, subtractableOf, targetOf, type Target } from './go-back.ts'
 import { planOf, type ForgetPlan } from '../lineage/plan.ts'
 import { copiesOf, hasLearnedForgotten, pinnedOf, taintedVersions } from '../lineage/tainted.ts'
@@ -66,7 +67,9 @@ export class ForgetTurn {
     const { state, pointer } = this.#parts
     const task = state.forgetting.current
     if (task?.stage !== 'asked') return
-    const plan = planOf(task.asked, state, [...task.retiring, ...task.retired])
+    const quoting = await quotingOf(task, this.#parts, signal)
+    const gone = [...task.retiring, ...task.retired]
+    const plan = planOf(task.asked, state, { gone, quoting })
     const retiring = await taintedVersions(plan, this.#parts, signal)
     const unpinned = [
       ...new Set([...(task.unpinned ?? []), ...(await pinnedOf(retiring, this.#parts, signal))]),

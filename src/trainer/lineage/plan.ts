@@ -45,12 +45,12 @@ export interface ForgetPlan {
   readonly again: (from: string | undefined) => readonly number[]
 }
 
-type TracedRow = Pick<KnownRow, 'key' | 'timeMs'>
+type TracedRow = Pick<KnownRow, 'key' | 'timeMs' | 'predictionId'>
 
 /** Whether a request means an event. An event without a time is never meant by a request with a time. */
 export function isAsked(
   { source, id, beforeMs }: ForgetRequest,
-  { key, timeMs = Infinity }: TracedRow,
+  { key, timeMs = Infinity }: Pick<TracedRow, 'key' | 'timeMs'>,
 ): boolean {
   const event = identityOf(key)
   return (
@@ -61,18 +61,23 @@ export function isAsked(
   )
 }
 
-/** `gone`: versions that are known to have learned from them, though no row says so any more. */
+/**
+ * `gone`: versions that are known to have learned from them, though no row says so any more. `quoting`: predictions that were given
+ * their answers: what was learned of those repeats them.
+ */
 export function planOf(
   asked: ForgetRequest,
   state: TrainerState,
-  gone: readonly string[] = [],
+  { gone = [], quoting = [] }: { gone?: readonly string[]; quoting?: readonly string[] } = {},
 ): ForgetPlan {
   const { log, progress } = state
-  const places = placesOf(asked, state)
+  const quotes = new Set(quoting)
+  const isMeant = (row: TracedRow) => isAsked(asked, row) || quotes.has(row.predictionId ?? '')
+  const places = placesOf(isMeant, state)
   const held = new Set(Object.values(places).flat())
   const [rows, others] = [[] as KnownRow[], [] as KnownRow[]]
   for (const row of log.known())
-    if (isAsked(asked, row) || held.has(row.key)) rows.push(row)
+    if (isMeant(row) || held.has(row.key)) rows.push(row)
     else if (isNew(row.state)) others.push(row)
   const isBeyondLog = log.untraced > 0 && !isInLog(asked, state)
   const tainted = taintedBy(rows, log, progress.state.rehearsed, gone)
@@ -100,22 +105,25 @@ export function planOf(
 }
 
 /** The events in each place outside of the log: they wait, they are set aside, or the log is younger. */
-function placesOf(asked: ForgetRequest, state: TrainerState) {
+function placesOf(isMeant: (row: TracedRow) => boolean, state: TrainerState) {
   const { learner, heldOut, waiting, setAside } = state
   const keysOf = (all: readonly TracedRow[]) =>
-    all.filter((each) => isAsked(asked, each)).map(({ key }) => key)
+    all.filter((each) => isMeant(each)).map(({ key }) => key)
   const waits = waiting.events.map(({ key, event, received }) => {
     const timeMs = event.timeMs ?? received.record.timeMs
     return { key, ...(timeMs !== undefined && { timeMs }) }
   })
+  const aside = setAside.entries.map((entry) =>
+    entry.what.kind === 'example' ? { ...entry.what.example, ...entry } : entry,
+  )
   return {
     pending: keysOf(learner.pending),
     replay: keysOf(learner.remembered),
     knn_memory: keysOf(learner.memorised ?? []),
     held_out: keysOf(heldOut.rows),
     waiting: keysOf(waits),
-    set_aside: keysOf(setAside.entries.filter((entry) => !isQuarantined(entry))),
-    quarantine: keysOf(setAside.entries.filter(isQuarantined)),
+    set_aside: keysOf(aside.filter((entry) => !isQuarantined(entry))),
+    quarantine: keysOf(aside.filter(isQuarantined)),
   }
 }
 

@@ -2,6 +2,7 @@
  * What the candidate of a ranking and the live version would have earned on held-out rewards: each scores the candidates of the
  * stored answer again. Of first places, whose probabilities are known.
  */
+import { isErased } from '../../intake/join.ts'
 import type { Choices, LoggedChoice } from '../../contracts/choice.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { ServedPrediction } from '../../contracts/event.ts'
@@ -62,7 +63,12 @@ async function loggedChoices(
   for (const example of state.heldOut.rows) {
     const id = example.predictionId ?? ''
     const find = () => loop.intake.predictions.find(id)
-    const served = await retry.run('looking up a served prediction', find, signal)
+    const served = await retry
+      .run('looking up a served prediction', find, signal)
+      .catch((error: unknown) => {
+        if (!isErased(error)) throw error
+        return undefined
+      })
     const logged = served && choices.logged(example.target, served)
     if (served === undefined || logged === undefined) continue
     room -= logged.odds.length

@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../../contracts/core.ts'
-import type { Input, ServedPrediction } from '../../../contracts/event.ts'
+import type { CitedEvent, Input, ServedPrediction } from '../../../contracts/event.ts'
 import type { Task } from '../../../contracts/task.ts'
 import type { Fields } from '../../../contracts/task-view.ts'
 import type { DrawnToken } from '../../../nn/onnx/decoding/sample.ts'
@@ -52,6 +52,7 @@ interface OpenText {
   readonly prompt: Int32Array
   readonly tokens: AsyncIterableIterator<DrawnToken>
   readonly structure: Structure | undefined
+  readonly cited: readonly CitedEvent[] | undefined
 }
 
 /** A request that is being written. */
@@ -180,7 +181,7 @@ class TextWriter implements GenerationService {
     const { topP = usual.topP, likeliest = 0, structure, logprobs, echo } = options
     const scored = echo === true && logprobs === true
     const writings: OpenText[] = []
-    for (const { input, ids, choices, given } of prompts) {
+    for (const { input, ids, choices, given, cited } of prompts) {
       // Unlike with a seed, the same input twice may be answered in two ways.
       const { seed = randomUUID() } = options
       const most = Math.min(maxTokens, language.positions - ids.length, given?.length ?? Infinity)
@@ -205,7 +206,7 @@ class TextWriter implements GenerationService {
       const streams = isKnown && logprobs !== true ? choices.map(() => stored(known)) : run()
       for (const [at, tokens] of streams.entries()) {
         const id = choices[at] ?? ''
-        writings.push({ index: writings.length, id, input, prompt: ids, tokens, structure })
+        writings.push({ index: writings.length, id, input, prompt: ids, tokens, structure, cited })
       }
     }
     return writings
@@ -240,7 +241,7 @@ class TextWriter implements GenerationService {
   }
 
   async #write(
-    { index, id, input, prompt, tokens, structure }: OpenText,
+    { index, id, input, prompt, tokens, structure, cited }: OpenText,
     request: AnswerTexts & Pick<GenerateRequest, 'prompts'>,
     options: TextOptions,
     held: HeldVersion,
@@ -258,12 +259,12 @@ class TextWriter implements GenerationService {
     const output = { text, finish_reason: finish }
     // A lesson on tokens would be read from their text, in which control tokens are none.
     if (request.prompts === undefined && completionTokens > 0)
-      this.#record({ id, input }, output, request, held)
+      this.#record({ id, input, ...(cited && { cited }) }, output, request, held)
     return { id, answer: task.view.answer(output), completionTokens }
   }
 
   #record(
-    { id, input }: Pick<ServedPrediction, 'id' | 'input'>,
+    asked: Pick<ServedPrediction, 'id' | 'input' | 'cited'>,
     output: Fields,
     { version, traceparent }: AnswerTexts,
     { manifest, trial }: HeldVersion,
@@ -274,7 +275,7 @@ class TextWriter implements GenerationService {
     const answer = text.replaceAll('\0', '\uFFFD')
     predictions.record([
       {
-        ...{ id, input, answer, shown, version: manifest.version, timeMs: clock.nowMs() },
+        ...{ ...asked, answer, shown, version: manifest.version, timeMs: clock.nowMs() },
         ...(output.finish_reason === 'length' && { isCut: true }),
         ...trial,
         ...(version !== undefined && { pinned: true }),

@@ -2,7 +2,7 @@
  * What the model reads for each input: the prompt, cut to the context, and before it the stored answers to questions like it. Where the
  * same question has an answer, that is given and nothing is written.
  */
-import type { Input } from '../../../contracts/event.ts'
+import type { CitedEvent, Input } from '../../../contracts/event.ts'
 import { fittedPrompt, type FittedPrompt } from '../../../nn/fitted-prompt.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { HeldVersion, NearLesson, TextWriting } from '../../live/contract.ts'
@@ -15,6 +15,8 @@ export interface TextPrompt extends FittedPrompt {
   readonly input: Input
   readonly choices: readonly string[]
   readonly recalled?: RecalledSources
+  /** The events of the lessons that it was given. */
+  readonly cited?: readonly CitedEvent[]
   /** The answer, where the same question has one. */
   readonly given?: Int32Array
 }
@@ -76,7 +78,12 @@ export class TextPrompts {
     if (nearest?.isSame === true && fits !== false) {
       const end = language.ends.slice(0, 1)
       const given = Int32Array.from([...language.tokens(nearest.answer), ...end])
-      return { ...prompt, given, recalled: { sources: sourcesOf(near), cut: 0 } }
+      return {
+        ...prompt,
+        given,
+        cited: citedIn(near),
+        recalled: { sources: sourcesOf(near), cut: 0 },
+      }
     }
     const most = language.positions
     const room = most - Math.max(1, Math.min(maxTokens, Math.floor(most / 2)))
@@ -84,10 +91,17 @@ export class TextPrompts {
       const used = near.slice(0, count)
       const ids = language.prompt(lessons?.informed(prompt.input, used) ?? prompt.input)
       if (ids.length > room) continue
-      return { ...prompt, ids, recalled: { sources: sourcesOf(used), cut: near.length - count } }
+      const recalled = { sources: sourcesOf(used), cut: near.length - count }
+      return { ...prompt, ids, cited: citedIn(used), recalled }
     }
     return { ...prompt, recalled: { sources: [], cut: near.length } }
   }
+}
+
+function citedIn(lessons: readonly NearLesson[]): readonly CitedEvent[] {
+  return lessons.map(({ source, id, timeMs }) => ({
+    ...{ source, id, ...(timeMs !== undefined && { timeMs }) },
+  }))
 }
 
 function sourcesOf(lessons: readonly NearLesson[]): RecalledSources['sources'] {
