@@ -32,6 +32,7 @@ import type { Base } from '../contracts/base.ts'
 import type { DaemonContext, KnownModel, OpenModel } from './context.ts'
 import { openFeedback, httpSourceName } from './open-feedback.ts'
 import { openTexts } from './open-texts.ts'
+import { rankingSecret } from './ranking-secret.ts'
 
 export async function followOnly(context: DaemonContext, model: KnownModel): Promise<ServedModel> {
   const { clock, log, config } = context
@@ -139,6 +140,7 @@ export async function serve(
       ranking: {
         predictions: model.predictions,
         predictionId,
+        secret: await rankingSecret(context, name),
         log: context.log,
       },
     }),

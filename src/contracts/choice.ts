@@ -94,4 +94,6 @@ export interface LoggedChoice {
   readonly chosen: number
   /** The probability of each candidate to be chosen. */
   readonly odds: readonly number[]
+  /** Of the draw. */
+  readonly seed?: string
 }

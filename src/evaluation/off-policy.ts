@@ -104,7 +104,8 @@ function between(
 ): ValueEstimate {
   const low = Math.max(0, lowerBound(earned, k, ALPHA / 2, 1))
   const high = Math.min(1, 1 - lowerBound(unearned, k, ALPHA / 2, 1))
-  return { value, low, high }
+  // What refutes all means at once was not drawn with the logged probabilities: it says nothing.
+  return low > high ? { value, low: 0, high: 1 } : { value, low, high }
 }
 
 /** Shares of the largest bet. */

@@ -26,6 +26,11 @@ export function forgottenKey(redis: Redis, model: string): string {
   return redis.key(model, 'forgotten')
 }
 
+/** The secret that draws of rankings are mixed with. */
+export function rankingKey(redis: Redis, model: string): string {
+  return redis.key(model, 'ranking')
+}
+
 export function epochKey(redis: Redis, model: string): string {
   return redis.key(model, 'epoch')
 }

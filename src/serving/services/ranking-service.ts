@@ -2,9 +2,10 @@
  * Rankings: candidates are scored by one version, and an exploration draws the order from their scores, place by place. What was
  * shown is stored with its propensities before anyone can reward it.
  *
- * The draws come from the seed of the answer: the same candidates, version and seed give the same order (law 6).
+ * The draws come from the seed of the answer and a secret of the model: the same candidates, version and seed give the same order
+ * (law 6), and a client that chooses the seed chooses no order.
  */
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import type { Clock, Json } from '../../contracts/core.ts'
 import type {
   Candidate,
@@ -121,7 +122,8 @@ async function shownOf(
   const { seed = randomUUID(), version: named, traceparent } = request
   const most = Math.min(request.top ?? candidates.length, candidates.length)
   const { exploration } = choices
-  const order = await orderOf({ candidates, scores, seed, most, exploration })
+  const mixed = createHmac('sha256', options.secret).update(seed).digest('hex')
+  const order = await orderOf({ candidates, scores, seed: mixed, most, exploration })
   const odds = [...exploration.next(scores)]
   const id = options.predictionId()
   const kept = choices.served(candidates, order, { seed, odds })

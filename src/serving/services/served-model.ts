@@ -66,6 +66,8 @@ export interface ServedModel {
 export interface RankingParts {
   readonly predictions: PredictionLog
   readonly predictionId: () => string
+  /** Of the model: mixed with the seed of each draw, which a client may choose. */
+  readonly secret: string
   readonly log: Pick<Logger, 'warn'>
 }
 

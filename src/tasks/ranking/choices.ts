@@ -117,11 +117,11 @@ export function loggedChoice(
   { place, reward: earned }: RankingTarget,
   { input, answer }: StoredChoice,
 ): LoggedChoice | undefined {
-  const { odds = [], items = [] } = parsed(answer)
+  const { odds = [], items = [], seed = '' } = parsed(answer)
   const ids = candidatesIn(input).map(({ id }) => id)
   const chosen = ids.indexOf(items[0]?.[0] ?? '')
   if (place !== 0 || chosen < 0 || odds.length !== ids.length) return undefined
-  return { reward: earned, chosen, odds }
+  return { reward: earned, chosen, odds, seed }
 }
 
 export interface ShownItem {

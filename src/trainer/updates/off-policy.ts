@@ -51,7 +51,10 @@ export async function offPolicyFacts(
   return { ...facts, live: offPolicyReport(present), harm: lead(present, candidate) }
 }
 
-/** In an order that does not depend on when they came. */
+/**
+ * In an order that does not depend on when they came. A seed counts once: a client that has seen what it draws can send it again for
+ * the same order, however unlikely. An answer of a version that the client named was not drawn by the policy.
+ */
 async function loggedChoices(
   choices: Choices,
   most: number,
@@ -59,6 +62,7 @@ async function loggedChoices(
   signal: AbortSignal,
 ): Promise<readonly ChoiceRows[]> {
   const found: ChoiceRows[] = []
+  const seeds = new Set<string>()
   let room = most
   for (const example of state.heldOut.rows) {
     const id = example.predictionId ?? ''
@@ -70,7 +74,10 @@ async function loggedChoices(
         return undefined
       })
     const logged = served && choices.logged(example.target, served)
-    if (served === undefined || logged === undefined) continue
+    if (served === undefined || logged === undefined || served.pinned === true) continue
+    const { seed = served.id } = logged
+    if (seeds.has(seed)) continue
+    seeds.add(seed)
     room -= logged.odds.length
     if (room < 0) break
     found.push({ logged, rows: rowsOf(example, served, choices, loop.encoding) })
