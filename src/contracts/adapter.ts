@@ -143,7 +143,7 @@ export interface SumsReport {
   readonly divided: number
   /** The part of all numbers that was beyond the range, and clipped. */
   readonly clipped: number
-  /** The factor on the logits, which is fitted to answers: it depends on the order, and changes no answer. */
+  /** The factor on the logits, which is fitted to answers: it depends on the order. Of labels that exclude each other it changes no answer. */
   readonly scale: number
 }
 

@@ -50,12 +50,18 @@ export function slice(value: Json | undefined, pointer: string): string | undefi
 }
 
 export const HEAVIEST = 1000
+/** Sums count weights in units of 2⁻¹⁰: less would be rounded to nothing. */
+const LIGHTEST = 2 ** -11
 
 export function weight(value: Json | undefined, pointer: string): number {
   if (value === undefined) return 1
-  if (typeof value === 'number' && value > 0 && value <= HEAVIEST) return value
+  if (typeof value === 'number' && value >= LIGHTEST && value <= HEAVIEST) return value
   throw refuse(
-    ...['EVENT_INVALID' as const, pointer, `a number above 0 and at most ${HEAVIEST}`],
+    ...[
+      'EVENT_INVALID' as const,
+      pointer,
+      `a number from 1/2048 to ${HEAVIEST}; a smaller one would teach nothing`,
+    ],
     'to give an event less weight use a weight between 0 and 1; to retract it send retract: true; otherwise leave weight out',
   )
 }

@@ -9,8 +9,8 @@
  *
  * The sums are exact where the embedding has a greatest length (whole-features.ts): then they do not depend on the order of
  * the examples at all, and what is subtracted has never been there. Two things follow the order: the shares of an example
- * that is divided, and the scale of the logits, which changes no answer. Features have no such bound: their sums are kept
- * in floating point.
+ * that is divided, and the scale of the logits, which changes no answer but of independent labels, where a label is answered from a
+ * score on. Features have no such bound: their sums are kept in floating point.
  *
  * An example divided among classes cannot be subtracted, because its shares are no longer known.
  */

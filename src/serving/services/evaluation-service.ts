@@ -114,7 +114,8 @@ export class EvaluationService {
   get #measure(): Measure {
     const { task } = this.#options
     if (task.texts !== undefined) return 'loss'
-    if (task.classes !== undefined) return 'accuracy'
+    // Labels that are independent are right in part.
+    if (task.classes !== undefined && task.areIndependent !== true) return 'accuracy'
     return task.view.headline?.measure?.better === 'higher' ? 'error' : 'absolute_error'
   }
 
