@@ -285,7 +285,7 @@ test('of a damaged inbox every event that can be read, and was not learned, is k
   await checkpoint(damaged, 100)
   const bytes = readFileSync(path)
   // A page in the middle: of the messages, or of an index.
-  bytes.fill(0xff, 12 * 4096, 13 * 4096)
+  bytes.fill(0xff, 14 * 4096, 15 * 4096)
   writeFileSync(path, bytes)
   const { json } = await recover(damaged)
   expect(json).toMatchObject({ stores: { 'inbox.db': 'damaged' } })
