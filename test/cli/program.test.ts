@@ -159,7 +159,7 @@ test('config check shows every key and no token; config schema is JSON Schema', 
 
 test('config check shows a model with shards as it was written, and a command takes it for the only one', async () => {
   const path = join(scratchFolder(), 'c.yaml')
-  const model = 'base: static, shards: 2, sources: [{ file: { path: x.jsonl } }]'
+  const model = 'base: use-lite, shards: 2, sources: [{ file: { path: x.jsonl } }]'
   writeFileSync(path, `models: { m: { ${model}, labels: [a, b], adapter: { method: ranpac } } }`)
   const { stdout } = await runCli('config', 'check', '--config', path, '--json')
   expect(Object.keys((JSON.parse(stdout) as { models: object }).models)).toEqual(['m'])
