@@ -34,6 +34,7 @@ export default {
     'redis-cli',
     'openssl',
     'mkfifo',
+    'truncate',
   ],
   ignoreExportsUsedInFile: true,
   vitest: { config: 'test/vitest.config.ts' },
