@@ -106,7 +106,6 @@ test('an answer of a version that the request named, and a seed that came before
   expect(facts?.candidate.choices).toBe(2)
 })
 
-// eslint-disable-next-line require-yield
 function* scoresOf(scores: readonly object[]) {
   return scores
 }
