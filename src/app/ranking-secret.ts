@@ -14,9 +14,11 @@ export async function rankingSecret(
   model: string,
 ): Promise<string> {
   const path = join(folderOf(config, model), 'ranking.key')
-  const own = existsSync(path) ? readFileSync(path, 'utf8') : randomBytes(32).toString('hex')
+  const found = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  // A crash may have left the file empty.
+  const own = found.length === 64 ? found : randomBytes(32).toString('hex')
   const secret = (await sharedSecret()) ?? own
-  if (secret !== own || !existsSync(path)) writeFileSync(path, secret, { mode: 0o600 })
+  if (secret !== found) writeFileSync(path, secret, { mode: 0o600 })
   return secret
 
   async function sharedSecret(): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 /** What a client may choose does not make the probabilities of a ranking untrue. */
-import { mkdtempSync, statSync } from 'node:fs'
+import { mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -67,6 +67,8 @@ test('the secret of a model stays over a restart, is for its owner alone, and is
   expect(await open(one, { redis })).toBe(alone)
   expect(await open(other, { redis })).toBe(alone)
   expect(await open(other)).toBe(alone)
+  writeFileSync(join(other, 'ranking.key'), '')
+  expect(await open(other)).toMatch(/^[0-9a-f]{64}$/)
 })
 
 test('an answer of a version that the request named, and a seed that came before, are left out of off-policy estimates', async () => {
