@@ -29,14 +29,14 @@ const setting: Setting = {
   openTrainable: ({ head }: { readonly head: Head }) => openOn(planFor(head)),
 }
 
-interface Said {
+interface TaughtLesson {
   readonly text: string
   readonly label: string
   /** The prediction that it is about: a newer lesson about it replaces this one. */
   readonly about?: string
 }
 
-const lesson = (id: string, { text, label, about }: Said) =>
+const lesson = (id: string, { text, label, about }: TaughtLesson) =>
   event({ id, label, ...(about === undefined ? { text } : { prediction_id: about }) })
 const retraction = (id: string) => event({ id, source: 's', retract: true })
 
@@ -61,7 +61,7 @@ function sumsIn(world: World) {
 }
 
 /** The sums of a run that has seen these lessons alone. */
-function sumsOf(said: Iterable<Said>, head: Head) {
+function sumsOf(said: Iterable<TaughtLesson>, head: Head) {
   const trainable = openOn(planFor(head))
   for (const { text, label } of said) {
     const latent = tinyLatent(tinyBase.encode({ kind: 'text', text }, 8))
@@ -89,7 +89,7 @@ const labels = ['yes', 'no']
 describe('exact sums', () => {
   test('a correction, a rollback and fifty retractions leave what a run has that never saw them', async () => {
     const world = openWorld({ s: [] })
-    const said = new Map<string, Said>()
+    const said = new Map<string, TaughtLesson>()
     for (let at = 0; at < 63; at += 1)
       said.set(`k${at}`, {
         text: `${words[at % 8]} ${words[(at * 5) % 7]}`,
@@ -129,8 +129,8 @@ describe('exact sums', () => {
         })
       }
       /** What is in the sums, what waits, and what each version was made from. */
-      let [learned, pending] = [new Map<string, Said>(), new Map<string, Said>()]
-      const made = new Map<string, ReadonlyMap<string, Said>>()
+      let [learned, pending] = [new Map<string, TaughtLesson>(), new Map<string, TaughtLesson>()]
+      const made = new Map<string, ReadonlyMap<string, TaughtLesson>>()
       const gone = new Set<string>()
       let count = 0
       let last = ''
@@ -154,7 +154,7 @@ describe('exact sums', () => {
           const isAbout = areAbout && isNew && random.uniform() < 0.4
           const text = isAbout ? draw(words) : `${draw(words)} ${draw(words)} ${step}`
           const about = isAbout ? { about: `p-${text}` } : {}
-          const said: Said = { text, label: draw(labels), ...about }
+          const said: TaughtLesson = { text, label: draw(labels), ...about }
           for (const all of [learned, pending])
             for (const [each, other] of all)
               if (isAbout && other.about === said.about) all.delete(each)

@@ -9,8 +9,8 @@
  *
  * Of labels that are independent, each against the rest (one-against-rest.ts), with G around the mean and without τ.
  *
- * λ is `ridge` times the mean square of a feature, or chosen from the sums of each version (ridge.ts): two labels of which a fifth
- * is wrong want a hundred times as much as a hundred that are right. Ridge regression favours labels with many examples, and hardly ever
+ * λ is `ridge` times the mean square of a feature, or chosen from the sums of each version (ridge.ts): with two labels and a fifth
+ * of them wrong it is a hundred times larger than with a hundred labels that are right. Ridge regression favours labels with many examples, and hardly ever
  * answers one with few; τ takes this back. P belongs to the frozen network (projection.ts): it is never stored, and is a
  * constant of the serving graph.
  *
